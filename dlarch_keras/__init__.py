@@ -1,0 +1,23 @@
+"""Deep learning architectures in Keras: models with a `train_step` for every backend, behind a notebook series."""
+
+import importlib
+
+_MODULE_OF = {
+    "Autoencoder": "autoencoder",
+    "load_fashion_mnist": "datasets",
+    "load_mnist": "datasets",
+    "show_source": "plots",
+}
+
+__all__ = list(_MODULE_OF)
+
+
+def __getattr__(name):
+    # Lazy: importing the package costs nothing, and one architecture does not import the others.
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__():
+    return [*globals(), *__all__]

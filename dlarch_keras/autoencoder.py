@@ -1,0 +1,109 @@
+"""The autoencoder: two networks that learn to copy their input through a narrow code.
+
+Hinton & Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science 313, 2006.
+"""
+
+import keras
+
+from . import checks
+from .training import Model, apply_gradients, value_and_grad
+
+
+@keras.saving.register_keras_serializable(package="dlarch_keras")
+class Autoencoder(Model):
+    """Learns `decoder(encoder(x)) ≈ x` by minimising the reconstruction loss, a mean over elements.
+
+    Args:
+        encoder: built `keras.Model`, `(n, *shape)` → `(n, latent_dim)`.
+        decoder: built `keras.Model`, `(n, latent_dim)` → `(n, *shape)`: pixels under "mse", logits under
+            "binary_crossentropy".
+        reconstruction_loss: "mse", or "binary_crossentropy" for data within [0, 1].
+
+    Raises:
+        ValueError: for networks that do not fit each other or the loss.
+    """
+
+    def __init__(self, encoder, decoder, reconstruction_loss="mse", **kwargs):
+        super().__init__(**kwargs)
+        checks.connected("encoder", checks.network("encoder", encoder), "decoder", checks.network("decoder", decoder))
+        checks.connected("decoder", decoder, "encoder", encoder)
+        if reconstruction_loss not in ("mse", "binary_crossentropy"):
+            raise ValueError(
+                f'`reconstruction_loss` must be "mse" or "binary_crossentropy", got {reconstruction_loss!r}.'
+            )
+        if reconstruction_loss == "binary_crossentropy" and _ends_in_sigmoid(decoder):
+            raise ValueError(
+                '`decoder` must end in logits under "binary_crossentropy", got one that ends in a sigmoid.'
+            )
+        self.encoder = encoder
+        self.decoder = decoder
+        self.reconstruction_loss = reconstruction_loss
+        self.loss_tracker = keras.metrics.Mean(name="loss")
+
+    def call(self, x, training=False):
+        return self.decoder(self.encoder(x, training=training), training=training)
+
+    def loss_of(self, x, sample_weight=None, training=False):
+        """Reconstruction loss of a batch, a scalar: mean over elements and examples, plus the layers' own losses."""
+        x = keras.ops.cast(x, "float32")
+        outputs = keras.ops.cast(self(x, training=training), "float32")
+        if self.reconstruction_loss == "mse":
+            losses = keras.ops.square(x - outputs)
+        else:
+            losses = keras.ops.binary_crossentropy(x, outputs, from_logits=True)
+        losses = keras.ops.mean(keras.ops.reshape(losses, (keras.ops.shape(x)[0], -1)), axis=1)
+        if sample_weight is not None:
+            losses = losses * keras.ops.cast(sample_weight, "float32")
+        return keras.ops.mean(losses) + sum(self.losses)
+
+    def train_step(self, data):
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        loss, gradients = value_and_grad(
+            lambda: self.loss_of(x, sample_weight, training=True), self.trainable_variables
+        )
+        apply_gradients(self.optimizer, gradients, self.trainable_variables)
+        self.loss_tracker.update_state(loss, sample_weight=keras.ops.shape(x)[0])
+        return {"loss": self.loss_tracker.result()}
+
+    def test_step(self, data):
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        self.loss_tracker.update_state(self.loss_of(x, sample_weight), sample_weight=keras.ops.shape(x)[0])
+        return {"loss": self.loss_tracker.result()}
+
+    @property
+    def _range(self):
+        # Pixels lie within [0, 1], and so must whatever a cross-entropy is taken of; table rows may be anything.
+        bounded = len(self.encoder.input_shape) == 4 or self.reconstruction_loss == "binary_crossentropy"
+        return (0, 1) if bounded else ()
+
+    def check_data(self, x, y=None):
+        checks.array("x", x, (None, *self.encoder.input_shape[1:]), *self._range)
+        if y is not None and y is not x and not isinstance(y, keras.KerasTensor):
+            raise ValueError("`y` must be left out: an autoencoder's target is its input `x`.")
+
+    def encode(self, x):
+        """Codes of `x`: `(n, *shape)` in [0, 1] → `(n, latent_dim)`, NumPy."""
+        self.check_data(x)
+        return self.encoder.predict(x, batch_size=256, verbose=0)
+
+    def decode(self, z):
+        """Reconstructions for codes `z`: `(n, latent_dim)` → `(n, *shape)`, NumPy; pixels within [0, 1]."""
+        checks.array("z", z, (None, *self.decoder.input_shape[1:]))
+        outputs = self.decoder.predict(z, batch_size=256, verbose=0)
+        if self.reconstruction_loss == "binary_crossentropy":
+            outputs = keras.ops.convert_to_numpy(keras.ops.sigmoid(outputs))
+        return outputs.clip(*self._range) if self._range else outputs
+
+    def reconstruct(self, x):
+        """`decode(encode(x))`: `(n, *shape)` → the same shape, NumPy."""
+        return self.decode(self.encode(x))
+
+    def reconstruction_error(self, x):
+        """Squared error of each reconstruction, mean over its elements: `(n, *shape)` → `(n,)`, NumPy."""
+        x = checks.array("x", x, (None, *self.encoder.input_shape[1:]), *self._range)
+        return ((x - self.reconstruct(x)) ** 2).reshape(len(x), -1).mean(axis=1)
+
+
+def _ends_in_sigmoid(network):
+    activations = [layer.activation for layer in network.layers if hasattr(layer, "activation")]
+    return bool(activations) and activations[-1] is keras.activations.sigmoid

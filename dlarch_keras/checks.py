@@ -1,0 +1,81 @@
+"""What good input is, and the errors for the rest: `ValueError`s that name the argument."""
+
+import keras
+import numpy as np
+
+
+def is_stream(data):
+    """Whether `data` delivers batches (a dataset, a generator) rather than being an array that can be looked at."""
+    if data is None or isinstance(data, (list, tuple, str, int, float, dict)):
+        return False
+    return not hasattr(data, "__array__") and not keras.ops.is_tensor(data)
+
+
+def array(name, value, shape, minimum=-np.inf, maximum=np.inf):
+    """Return `value` as a NumPy array, or say what is wrong with it.
+
+    Args:
+        name: the argument's name, for the message.
+        value: array, tensor or data frame; or a `keras.KerasTensor`, of which only shape and dtype are looked at.
+        shape: tuple of lengths, None where any length will do.
+        minimum, maximum: the range that every element lies in.
+
+    Returns:
+        `numpy.ndarray`; a `keras.KerasTensor` comes back as it is.
+
+    Raises:
+        ValueError: unless `value` is a non-empty array of floats of this shape, finite and within the range.
+    """
+    shape_text = "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+    expected = f"`{name}` must be an array of floats of shape {shape_text}"
+    if value is None:
+        raise ValueError(f"{expected}, got None.")
+    if not isinstance(value, keras.KerasTensor):
+        try:
+            value = keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
+        except ValueError as error:  # rows of unequal length
+            raise ValueError(f"{expected}, got a {type(value).__name__} that is not one: {error}") from error
+    if "float" not in str(value.dtype):
+        hint = ": divide pixels by 255" if maximum == 1 and "int" in str(value.dtype) else ""
+        raise ValueError(f"{expected}, got dtype {value.dtype}{hint}.")
+    matches = len(value.shape) == len(shape) and all(
+        wanted is None or length is None or length == wanted for length, wanted in zip(value.shape, shape)
+    )
+    if not matches:
+        raise ValueError(f"{expected}, got shape {tuple(value.shape)}.")
+    if 0 in value.shape:
+        raise ValueError(f"{expected}, got an empty one: shape {tuple(value.shape)}.")
+    if not isinstance(value, keras.KerasTensor):
+        _values(name, value, minimum, maximum)
+    return value
+
+
+def _values(name, value, minimum, maximum):
+    low, high = value.min(), value.max()  # NaN if any element is
+    if not (np.isfinite(low) and np.isfinite(high)):
+        count = int(np.sum(~np.isfinite(value)))
+        raise ValueError(f"`{name}` must be finite, got {count} elements that are NaN or infinite.")
+    if low < minimum or high > maximum:
+        raise ValueError(f"`{name}` must lie within [{minimum}, {maximum}], got values from {low:.6g} to {high:.6g}.")
+
+
+def network(name, value):
+    """Return `value` if it is a built Keras model with one input and one output.
+
+    Raises:
+        ValueError: otherwise, naming the argument.
+    """
+    if not isinstance(value, keras.Model):
+        raise ValueError(f"`{name}` must be a keras.Model, got {type(value).__name__}.")
+    if not value.built or not hasattr(value, "input_shape"):
+        raise ValueError(f"`{name}` must be built, got a network without a keras.Input at its start.")
+    return value
+
+
+def connected(first_name, first, second_name, second):
+    """Raise a `ValueError` unless the output of network `first` fits the input of network `second`."""
+    if first.output_shape[1:] != second.input_shape[1:]:
+        raise ValueError(
+            f"`{second_name}` must take what `{first_name}` returns, of shape {first.output_shape[1:]}, "
+            f"got an input of shape {second.input_shape[1:]}."
+        )

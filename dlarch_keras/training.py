@@ -1,0 +1,434 @@
+"""One stateful `train_step` for TensorFlow, JAX and torch.
+
+Subclass `Model`, write `train_step(self, data)` once in ordinary Keras code, and call `value_and_grad` and
+`apply_gradients` where the backends differ:
+
+    class Regressor(Model):
+        def __init__(self, network, **kwargs):
+            super().__init__(**kwargs)
+            self.network = network
+            self.loss_tracker = keras.metrics.Mean(name="loss")
+
+        def train_step(self, data):
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            variables = self.network.trainable_variables
+            value, gradients = value_and_grad(
+                lambda: keras.ops.mean((self.network(x, training=True) - y) ** 2), variables
+            )
+            apply_gradients(self.optimizer, gradients, variables)
+            self.loss_tracker.update_state(value)
+            return {"loss": self.loss_tracker.result()}
+
+A model with several optimizers compiles with a dictionary, keyed by the attribute that holds the network each one
+trains: `super().compile({"generator": ..., "discriminator": ...})`; `self.optimizer["generator"]` is the member.
+
+Under `tf.distribute`, `value_and_grad` divides the loss by the number of replicas, since optimizers add gradients
+up over them. Write losses with `keras.ops` or the loss functions of `keras.losses`, therefore: a `keras.losses.Loss`
+object divides as well. A loss that is not a mean over examples (batch statistics, pairs within a batch) sees one
+replica's share of the batch only, and every replica draws the same random numbers.
+"""
+
+import contextvars
+import functools
+import inspect
+
+import keras
+
+from . import checks
+
+_current_model = contextvars.ContextVar("model whose step is running", default=None)
+
+
+def value_and_grad(loss, variables):
+    """Value of `loss()` and its gradients with respect to `variables`.
+
+    Args:
+        loss: function of no arguments that returns a scalar tensor, or a tuple whose first entry is that scalar.
+            It may update metrics and other non-trainable variables.
+        variables: list of `keras.Variable`.
+
+    Returns:
+        `(value, gradients)`: what `loss()` returned, unscaled, and one gradient for each variable. Inside a `Model`'s
+        step the gradients belong to the loss as the variables' optimizer scales it (float16) and to this replica's
+        share of it (`tf.distribute`): hand them to `apply_gradients`.
+    """
+    variables = list(variables)
+    model = _current_model.get()
+    optimizer = model._optimizer_of(variables) if model is not None else None
+
+    def objective(result):
+        value = result[0] if isinstance(result, tuple) else result
+        return value if optimizer is None else optimizer.scale_loss(value)
+
+    return _VALUE_AND_GRAD[keras.backend.backend()](loss, objective, variables)
+
+
+def _tensorflow_value_and_grad(loss, objective, variables):
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        result = loss()
+        share = objective(result) / tf.distribute.get_strategy().num_replicas_in_sync
+    return result, tape.gradient(share, [variable.value for variable in variables])
+
+
+def _torch_value_and_grad(loss, objective, variables):
+    import torch
+
+    result = loss()
+    tensors = [variable.value for variable in variables]
+    gradients = torch.autograd.grad(objective(result), tensors, allow_unused=True)
+    return keras.tree.map_structure(lambda tensor: tensor.detach(), result), list(gradients)
+
+
+def _jax_value_and_grad(loss, objective, variables):
+    import jax
+
+    updated = {}
+
+    def differentiable(values):
+        with _Scope() as scope:
+            if scope.original_scope is not None:
+                scope.state_mapping.update(scope.original_scope.state_mapping)
+            scope.state_mapping.update(zip(map(id, variables), values))
+            result = loss()
+            value = objective(result)
+        updated.update(scope.updated)
+        return value, (result, {key: scope.state_mapping[key] for key in scope.updated})
+
+    values = [variable.value for variable in variables]
+    gradients, (result, state) = jax.grad(differentiable, has_aux=True)(values)
+    for key, value in state.items():
+        updated[key].assign(value)
+    return result, gradients
+
+
+_VALUE_AND_GRAD = {
+    "tensorflow": _tensorflow_value_and_grad,
+    "torch": _torch_value_and_grad,
+    "jax": _jax_value_and_grad,
+}
+
+
+def apply_gradients(optimizer, gradients, variables):
+    """Let `optimizer` update `variables` by `gradients`, as `value_and_grad` returned them.
+
+    Args:
+        optimizer: `keras.optimizers.Optimizer`, or a member of a model's several: `self.optimizer["generator"]`.
+        gradients: list of tensors, one for each variable.
+        variables: list of `keras.Variable`.
+
+    Raises:
+        ValueError: if `variables` are not the ones a loss-scaling optimizer was built for (JAX), or unknown to
+            any other optimizer.
+    """
+    variables = list(variables)
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        with torch.no_grad():
+            optimizer.apply(gradients, variables)
+    elif backend == "jax" and isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        _apply_scaled_on_jax(optimizer, gradients, variables)
+    else:
+        optimizer.apply(gradients, variables)
+
+
+def _apply_scaled_on_jax(optimizer, gradients, variables):
+    # Whether the gradients are finite is known only while the compiled step runs; `apply` would assign variables
+    # inside one branch of a `cond` and leak a tracer, `stateless_apply` returns both branches' values.
+    if [*map(id, variables)] != [*map(id, optimizer._trainable_variables)]:
+        raise ValueError(
+            "`variables` must be the variables that the loss-scaling optimizer was built for, in their order: got "
+            f"{[variable.path for variable in variables]}, "
+            f"expected {[variable.path for variable in optimizer._trainable_variables]}."
+        )
+    slots = optimizer.variables
+    new_values = optimizer.stateless_apply([v.value for v in slots], gradients, [v.value for v in variables])
+    for variable, value in zip(variables + slots, [*new_values[0], *new_values[1]]):
+        variable.assign(value)
+
+
+class _Scope(keras.StatelessScope):
+    """A stateless scope that remembers which variables were assigned in it."""
+
+    def __init__(self, state_mapping=None):
+        super().__init__(state_mapping, collect_losses=True)
+        self.updated = {}
+
+    def add_update(self, update):
+        self.updated[id(update[0])] = update[0]
+        super().add_update(update)
+
+
+def _step(method):
+    """The stateful `train_step` or `test_step`, in the form that the backend's trainer calls."""
+
+    @functools.wraps(method)
+    def step(self, *args):
+        *state, data = args
+        if state:
+            return _stateless_step(self, step, state[0], data)
+        if _current_model.get() is self:  # reached through super() from a subclass's step
+            return method(self, data)
+        data = keras.tree.map_structure(lambda v: v if v is None else keras.ops.convert_to_tensor(v), data)
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        self.check_data(*keras.tree.map_structure(_spec, (x, y)))
+        token = _current_model.set(self)
+        try:
+            return method(self, data)
+        finally:
+            _current_model.reset(token)
+
+    return step
+
+
+def _stateless_step(model, step, state, data):
+    """Run a stateful step for JAX: `state` in, `(logs, state)` out."""
+    groups = [model.trainable_variables, model.non_trainable_variables, model.metrics_variables]
+    if len(state) == 4:  # only training passes the optimizer's variables
+        groups.insert(2, model.optimizer.variables)
+    mapping = [pair for variables, values in zip(groups, state) for pair in zip(variables, values)]
+    with _Scope(mapping) as scope:
+        logs = step(model, data)
+    return logs, tuple([scope.get_current_value(variable) for variable in variables] for variables in groups)
+
+
+def _spec(tensor):
+    return (
+        None
+        if tensor is None
+        else keras.KerasTensor(tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype))
+    )
+
+
+def _recorded(compile):
+    """`compile`, which also remembers the arguments of its outermost call for saving."""
+    names = list(inspect.signature(compile).parameters)[1:]
+
+    @functools.wraps(compile)
+    def wrapper(self, *args, **kwargs):
+        outermost, self._compiling = not self._compiling, True
+        try:
+            compile(self, *args, **kwargs)
+        finally:
+            self._compiling = not outermost
+        if outermost:
+            arguments = {**dict(zip(names, args)), **kwargs}
+            # A function, not a dictionary: Keras would look for weights in the optimizers of a dictionary.
+            self._serialize_compile_arguments = functools.partial(keras.saving.serialize_keras_object, arguments)
+
+    return wrapper
+
+
+class CompositeOptimizer(keras.optimizers.Optimizer):
+    """Several optimizers, one for each group of variables, that are one optimizer to Keras.
+
+    Keras's trainers thread the variables of `model.optimizer` through compiled steps, save and restore them; this is
+    how they get to see those of every member. Learning-rate callbacks find the members in `optimizers`.
+
+    Args:
+        members: dictionary of optimizers, in the order in which their variables are listed.
+        groups: dictionary with the same keys: the variables that each member trains.
+    """
+
+    def __init__(self, members, groups):
+        super().__init__(learning_rate=0.0, name="composite_optimizer")
+        self._members = dict(members)
+        self._groups = {name: list(variables) for name, variables in groups.items()}
+        for name, member in self._members.items():
+            if not member.built:
+                member.build(self._groups[name])
+        super().build([variable for group in self._groups.values() for variable in group])
+
+    def __getitem__(self, name):
+        return self._members[name]
+
+    @property
+    def optimizers(self):
+        return list(self._members.values())
+
+    @property
+    def variables(self):
+        return [variable for member in self.optimizers for variable in member.variables]
+
+    @property
+    def iterations(self):
+        return self.optimizers[0].iterations
+
+    def of(self, variables):
+        """The member that trains `variables`.
+
+        Raises:
+            ValueError: if no single member does.
+        """
+        wanted = {id(variable) for variable in variables}
+        for name, group in self._groups.items():
+            if wanted <= {id(variable) for variable in group}:
+                return self._members[name]
+        raise ValueError(
+            f"`variables` must belong to one of {list(self._groups)}, got {[variable.path for variable in variables]}."
+        )
+
+    def finalize_variable_values(self, var_list):
+        for name, member in self._members.items():
+            member.finalize_variable_values(self._groups[name])
+
+    def apply(self, grads, trainable_variables=None):
+        raise ValueError(f"Apply gradients with one member, `optimizer[name]`, where name is in {list(self._members)}.")
+
+    def save_own_variables(self, store):
+        """Nothing: Keras saves each member through `optimizers`."""
+
+    def load_own_variables(self, store):
+        """Nothing: Keras loads each member through `optimizers`."""
+
+
+class Model(keras.Model):
+    """A `keras.Model` whose `train_step(self, data)` and `test_step(self, data)` run on every backend.
+
+    A subclass takes built networks (functional models, or others that begin with a `keras.Input`), keeps every
+    argument of its constructor as an attribute of the same name, and can then be saved and loaded, optimizers and
+    random state included. `check_data` is the door: override it to say what good data is.
+    """
+
+    _compiling = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name, wrap in {"train_step": _step, "test_step": _step, "compile": _recorded}.items():
+            if name in cls.__dict__:
+                setattr(cls, name, wrap(cls.__dict__[name]))
+
+    @_recorded
+    def compile(self, optimizer="adam", **kwargs):
+        """Choose the optimizer, or a dictionary of them keyed by the attribute that holds each one's network.
+
+        Args:
+            optimizer: optimizer, its name, or a dictionary of either.
+            **kwargs: `run_eagerly`, `steps_per_execution`, `jit_compile`, `auto_scale_loss`, as Keras has them.
+
+        Raises:
+            ValueError: for a loss or metrics, which `train_step` computes itself; networks without variables yet;
+                one optimizer given twice; trainable variables that no optimizer, or more than one, would train.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"`{name}` must be left out of compile(), got {kwargs[name]!r}: "
+                    f"{type(self).__name__} computes its own in train_step."
+                )
+        unbuilt = [layer.name for layer in self.layers if not layer.built]
+        if unbuilt:
+            raise ValueError(f"`{unbuilt[0]}` must be built before compile(): begin the network with keras.Input.")
+        if keras.backend.backend() == "torch" and kwargs.get("steps_per_execution", 1) != 1:
+            raise ValueError(
+                f"`steps_per_execution` must be 1 on torch, got {kwargs['steps_per_execution']}: "
+                "Keras has no multi-step function there."
+            )
+        if isinstance(optimizer, dict):
+            scale = kwargs.pop("auto_scale_loss", True) and self.dtype_policy.name == "mixed_float16"
+            # Each member scales its own loss; Keras's wrapper around all of them would hide the members.
+            super().compile(self._composite(optimizer, scale), auto_scale_loss=False, **kwargs)
+        else:
+            super().compile(optimizer, **kwargs)
+            if not self.optimizer.built:
+                self.optimizer.build(self.trainable_variables)
+        if not self.built:
+            self.build()
+        # Keras's own epoch mean of `loss` would stand beside the one that train_step keeps.
+        self._loss_tracker = None
+
+    def _composite(self, optimizers, scale):
+        members = {name: keras.optimizers.get(optimizer) for name, optimizer in optimizers.items()}
+        if len({id(member) for member in members.values()}) < len(members):
+            raise ValueError(f"`optimizer` must hold one optimizer for each of {list(members)}, got one of them twice.")
+        if scale:
+            wrap = keras.optimizers.LossScaleOptimizer
+            members = {name: member if isinstance(member, wrap) else wrap(member) for name, member in members.items()}
+        groups = {name: getattr(self, name).trainable_variables for name in members}
+        trained = sorted(id(variable) for group in groups.values() for variable in group)
+        if trained != sorted(id(variable) for variable in self.trainable_variables):
+            raise ValueError(
+                f"`optimizer` must train every trainable variable of {type(self).__name__} exactly once, "
+                f"got optimizers for {list(members)}: name the missing network, or set its `trainable` to False."
+            )
+        return CompositeOptimizer(members, groups)
+
+    def _optimizer_of(self, variables):
+        if isinstance(self.optimizer, CompositeOptimizer):
+            return self.optimizer.of(variables)
+        return self.optimizer
+
+    def build(self, input_shape=None):
+        """Nothing to create: the networks come with their variables."""
+
+    def check_data(self, x, y=None):
+        """Raise a `ValueError` that names the argument unless `x` (and `y`) can be used. Override it.
+
+        Called with whole arrays by `fit`, `evaluate` and `predict`, and with `keras.KerasTensor`s, which have a shape
+        and a dtype only, for every batch's form inside a step: this is how streams are checked.
+        """
+
+    def _checked(self, x, y, sample_weight):
+        if checks.is_stream(x):
+            return x, y
+        self.check_data(x, y)
+        # Keras drops the weights of data without targets; x stands in, and the step leaves it alone.
+        return x, x if y is None and sample_weight is not None else y
+
+    def fit(self, x=None, y=None, *args, sample_weight=None, validation_data=None, **kwargs):
+        """Train, as `keras.Model.fit` does, after `check_data`."""
+        x, y = self._checked(x, y, sample_weight)
+        if validation_data is not None and not checks.is_stream(validation_data):
+            val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
+            val_x, val_y = self._checked(val_x, val_y, val_weight)
+            validation_data = keras.utils.pack_x_y_sample_weight(val_x, val_y, val_weight)
+        return super().fit(x, y, *args, sample_weight=sample_weight, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, sample_weight=None, **kwargs):
+        """Epoch means on held-out data, as `keras.Model.evaluate` gives them, after `check_data`."""
+        if not kwargs.get("_use_cached_eval_dataset"):  # fit has checked its validation data already
+            x, y = self._checked(x, y, sample_weight)
+        return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """The model's output for `x`, as `keras.Model.predict` gives it, after `check_data`."""
+        self._checked(x, None, None)
+        return super().predict(x, *args, **kwargs)
+
+    def get_config(self):
+        arguments = inspect.signature(type(self).__init__).parameters.values()
+        names = [argument.name for argument in arguments if argument.kind is not argument.VAR_KEYWORD][1:]
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
+
+    def get_compile_config(self):
+        return self._serialize_compile_arguments() if self.compiled else {}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def _seed_states(self):
+        weights = {id(variable) for variable in self.weights}
+        return {
+            f"seed_state_{number}": variable
+            for number, variable in enumerate(v for v in self.variables if id(v) not in weights)
+        }
+
+    def save_own_variables(self, store):
+        """Save this model's own variables, and the random state of every layer, which Keras leaves out."""
+        super().save_own_variables(store)
+        for name, variable in self._seed_states().items():
+            store[name] = keras.ops.convert_to_numpy(variable)
+
+    def load_own_variables(self, store):
+        seed_states = self._seed_states()
+        super().load_own_variables({name: store[name] for name in store.keys() if name not in seed_states})
+        for name, variable in seed_states.items():
+            variable.assign(store[name])

@@ -1,0 +1,355 @@
+"""The training core, on the backend of this process (`KERAS_BACKEND`)."""
+
+import keras
+import numpy as np
+import pytest
+
+from dlarch_keras.training import Model, apply_gradients, value_and_grad
+from tests import toy_models
+from tests.toy_models import Regressor, TinyGAN, gan, network, regressor
+
+MODELS = {"one optimizer": regressor, "two optimizers": gan}
+
+
+def data_for(model, n=80):
+    x, y, _ = toy_models.data(n)
+    return (x,) if isinstance(model, TinyGAN) else (x, y)
+
+
+def fit(model, epochs=1, n=80, **arguments):
+    return model.fit(*data_for(model, n), batch_size=8, epochs=epochs, shuffle=False, verbose=0, **arguments).history
+
+
+def state(model):
+    """Every weight, optimizer slot and random state, by position."""
+    return [keras.ops.convert_to_numpy(v) for v in [*model.variables, *model.optimizer.variables]]
+
+
+def assert_same(first, second, rtol=1e-6):
+    assert len(first) == len(second)
+    for a, b in zip(first, second):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-7)
+
+
+def moved(first, second):
+    return [not np.array_equal(a, b) for a, b in zip(first, second)]
+
+
+@pytest.fixture(params=MODELS)
+def make(request):
+    return MODELS[request.param]
+
+
+def test_fit_evaluate_predict(make):
+    model = make()
+    x, *_ = data_for(model)
+    history = fit(model, epochs=2, validation_data=data_for(model))
+    names = [name for name in history if not name.startswith("val_")]
+    assert [f"val_{name}" for name in names] == [name for name in history if name.startswith("val_")]
+    evaluation = model.evaluate(*data_for(model), verbose=0, return_dict=True)
+    assert set(evaluation) == set(names)
+    inputs = np.ones((12, 4), "float32") if isinstance(model, TinyGAN) else x[:12]
+    assert model.predict(inputs, verbose=0).shape == (12, 6 if isinstance(model, TinyGAN) else 2)
+
+
+def test_every_variable_moves_in_training_and_no_weight_in_evaluation(make):
+    model = make(dropout=0.3)
+    start = state(model)
+    fit(model)
+    # Only learning rates stay, one for each optimizer.
+    stayed = moved(start, state(model)).count(False)
+    assert stayed == (2 if isinstance(model, TinyGAN) else 1)
+    trained = [weight.copy() for weight in model.get_weights()]
+    model.evaluate(*data_for(model), verbose=0)
+    assert_same(trained, model.get_weights(), rtol=0)
+
+
+def test_logged_loss_is_the_mean_over_the_epochs_examples():
+    """20 examples in batches of 8, 8 and 4: the last batch counts half."""
+    model = regressor(optimizer=keras.optimizers.SGD(0.0), batch_norm=False)
+    x, y, _ = toy_models.data(20)
+    by_hand = np.mean((model.predict(x, verbose=0) - y) ** 2)
+    np.testing.assert_allclose(fit(model, n=20)["loss"][0], by_hand, rtol=1e-5)
+    np.testing.assert_allclose(model.evaluate(x, y, batch_size=8, verbose=0), by_hand, rtol=1e-5)
+
+
+def test_one_step_by_hand():
+    """One SGD step on one weight: w = 1, x = 2, y = 0: loss (wx − y)² = 4, gradient 2x(wx − y) = 8."""
+    inputs = keras.Input((1,))
+    dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    model = Regressor(keras.Model(inputs, dense(inputs)))
+    model.compile(keras.optimizers.SGD(0.1))
+    history = model.fit(np.array([[2.0]], "float32"), np.array([[0.0]], "float32"), verbose=0)
+    np.testing.assert_allclose(history.history["loss"], [4.0])
+    np.testing.assert_allclose(model.get_weights()[0], [[1 - 0.1 * 8]], rtol=1e-6)
+
+
+def test_random_state_advances():
+    model = gan(dropout=0.3)
+    means = [fit(model, n=8)["noise_mean"][0] for _ in range(3)]
+    assert len(set(means)) == 3
+    means = [model.evaluate(*data_for(model), verbose=0, return_dict=True)["noise_mean"] for _ in range(2)]
+    assert means[0] != means[1]
+    # The generators of the networks' Dropout layers advance as well: 2 networks and the model's own.
+    assert sum("seed" in variable.path for variable in model.variables) == 3
+
+
+def test_the_same_seed_gives_the_same_run(make):
+    first, second = make(dropout=0.3), make(dropout=0.3)
+    fit(first)
+    fit(second)
+    assert_same(state(first), state(second), rtol=0)
+
+
+@pytest.mark.parametrize("way", ["save", "weights"])
+def test_a_resumed_run_equals_the_uninterrupted_one(make, way, tmp_path):
+    uninterrupted, model = make(dropout=0.3), make(dropout=0.3)
+    fit(uninterrupted, epochs=4)
+    fit(model, epochs=2)
+    if way == "save":
+        model.save(tmp_path / "model.keras")
+        resumed = keras.saving.load_model(tmp_path / "model.keras")
+        assert type(resumed) is type(model)
+    else:
+        model.save_weights(tmp_path / "model.weights.h5")
+        resumed = make(dropout=0.3)
+        fit(resumed)  # whatever it did before must not matter
+        resumed.load_weights(tmp_path / "model.weights.h5")
+    assert_same(state(model), state(resumed), rtol=0)
+    fit(resumed, epochs=2)
+    assert_same(state(uninterrupted), state(resumed), rtol=0)
+
+
+class Interruption(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_backup_and_restore(make, tmp_path):
+    uninterrupted, interrupted, resumed = make(dropout=0.3), make(dropout=0.3), make(dropout=0.3)
+    fit(uninterrupted, epochs=4)
+    with pytest.raises(KeyboardInterrupt):
+        fit(interrupted, epochs=4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup"), Interruption()])
+    history = fit(resumed, epochs=4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup")])
+    assert len(next(iter(history.values()))) == 2
+    assert_same(state(uninterrupted), state(resumed), rtol=0)
+
+
+def test_a_model_is_saved_before_training_too(make, tmp_path):
+    model = make(dropout=0.3)
+    model.save(tmp_path / "model.keras")
+    assert_same(state(model), state(keras.saving.load_model(tmp_path / "model.keras")), rtol=0)
+
+
+def test_loading_without_compiling(tmp_path):
+    model = gan()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    assert_same(model.get_weights(), loaded.get_weights(), rtol=0)
+
+
+def test_compile_is_repeated_with_the_arguments_of_the_outermost_call(tmp_path):
+    model = gan(optimizers=(keras.optimizers.SGD(0.125), "adamw"), run_eagerly=True)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.optimizer["generator"]) is keras.optimizers.SGD
+    assert float(loaded.optimizer["generator"].learning_rate) == 0.125
+    assert type(loaded.optimizer["discriminator"]) is keras.optimizers.AdamW
+    assert loaded.run_eagerly
+
+
+def test_steps_per_execution(make, backend):
+    if backend == "torch":
+        with pytest.raises(ValueError, match="steps_per_execution"):
+            make(steps_per_execution=3)
+        return
+    one, several = make(dropout=0.3), make(dropout=0.3, steps_per_execution=3)
+    fit(one)
+    fit(several)
+    assert_same(state(one), state(several))
+
+
+@pytest.mark.parametrize("settings", [{"jit_compile": True}, {"run_eagerly": True}], ids=str)
+def test_compiled_and_eager_agree(make, settings):
+    model, other = make(jit_compile=False), make(**settings)
+    x, y, noise = toy_models.data(16)
+    for each in (model, other):
+        each.fit(x, noise if isinstance(each, TinyGAN) else y, batch_size=8, shuffle=False, verbose=0)
+        each.evaluate(x, noise if isinstance(each, TinyGAN) else y, verbose=0)
+    assert_same(state(model), state(other), rtol=1e-4)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(make, policy):
+    reference = make()
+    losses = fit(reference, epochs=3, validation_data=data_for(reference))
+    keras.config.set_dtype_policy(policy)
+    model = make()
+    mixed = fit(model, epochs=3, validation_data=data_for(model))
+    for name, values in losses.items():  # the last epoch: float16 may skip a step or two until its scale has settled
+        np.testing.assert_allclose(mixed[name][-1], values[-1], rtol=0.05, atol=0.02)
+    assert {str(keras.backend.standardize_dtype(weight.dtype)) for weight in model.weights} == {"float32"}
+
+
+def scalers(model):
+    return getattr(model.optimizer, "optimizers", [model.optimizer])
+
+
+def test_float16_scales_the_loss_and_skips_a_step_that_overflows(make, tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    huge = [keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**40) for _ in range(2)]
+    model = make(optimizers=huge) if make is gan else make(optimizer=huge[0])
+    start = [variable.numpy() if hasattr(variable, "numpy") else variable for variable in model.get_weights()]
+    fit(model, n=8)
+    trainable = [variable.path for variable in model.trainable_variables]
+    for variable, before, after in zip(model.weights, start, model.get_weights()):
+        if variable.path in trainable:
+            np.testing.assert_array_equal(before, after)
+    assert [float(scaler.dynamic_scale) for scaler in scalers(model)] == [2.0**39] * len(scalers(model))
+    fit(model, epochs=40, n=8)  # the scale halves until the gradients are finite
+    assert all(moved(start, model.get_weights()))
+    model.save(tmp_path / "model.keras")
+    assert_same(state(model), state(keras.saving.load_model(tmp_path / "model.keras")), rtol=0)
+
+
+def test_float16_wraps_each_optimizer_of_a_model(make):
+    keras.config.set_dtype_policy("mixed_float16")
+    assert all(isinstance(scaler, keras.optimizers.LossScaleOptimizer) for scaler in scalers(make()))
+    if make is gan:
+        unscaled = make(auto_scale_loss=False)
+        assert not any(isinstance(scaler, keras.optimizers.LossScaleOptimizer) for scaler in scalers(unscaled))
+
+
+def test_learning_rate_callbacks_reach_every_optimizer(make):
+    model = make()
+    fit(model, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5)])
+    assert [float(optimizer.learning_rate) for optimizer in scalers(model)] == [0.5] * len(scalers(model))
+
+
+def test_early_stopping():
+    model = regressor(optimizer=keras.optimizers.SGD(0.0))
+    stopper = keras.callbacks.EarlyStopping(monitor="val_loss", patience=1, start_from_epoch=1, min_delta=10.0)
+    assert len(fit(model, epochs=9, validation_data=data_for(model), callbacks=[stopper])["loss"]) < 9
+
+
+def test_moving_average_of_the_weights_is_taken_over_at_the_end(make):
+    averaging = [keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9) for _ in range(2)]
+    model = make(optimizers=averaging) if make is gan else make(optimizer=averaging[0])
+    fit(model)
+    for optimizer in scalers(model):
+        averages = [variable for variable in optimizer.variables if "average" in variable.path]
+        assert averages
+        for variable, average in zip(optimizer._trainable_variables, averages):
+            np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), keras.ops.convert_to_numpy(average))
+
+
+def test_gradient_accumulation_equals_one_large_batch():
+    large = regressor(optimizer=keras.optimizers.SGD(0.1), batch_norm=False)
+    small = regressor(optimizer=keras.optimizers.SGD(0.1, gradient_accumulation_steps=2), batch_norm=False)
+    x, y, _ = toy_models.data(16)
+    large.fit(x, y, batch_size=16, shuffle=False, verbose=0)
+    small.fit(x, y, batch_size=8, shuffle=False, verbose=0)
+    assert_same(large.get_weights(), small.get_weights(), rtol=1e-5)
+
+
+def test_train_and_test_on_batch(make):
+    model, fitted = make(), make()
+    batch = data_for(model, 8)
+    logs = model.train_on_batch(*batch, return_dict=True)
+    fitted.fit(*batch, batch_size=8, verbose=0)
+    assert_same(state(model), state(fitted))
+    assert all(np.isfinite(value) for value in logs.values())
+    assert set(model.test_on_batch(*batch, return_dict=True)) == set(logs)
+
+
+def test_a_subclass_may_extend_train_step():
+    class Counting(Regressor):
+        def __init__(self, network, **kwargs):
+            super().__init__(network, **kwargs)
+            self.examples = keras.metrics.Sum(name="examples")
+
+        def train_step(self, data):
+            logs = super().train_step(data)
+            self.examples.update_state(keras.ops.ones((keras.ops.shape(data[0])[0],)))
+            return {**logs, "examples": self.examples.result()}
+
+    model = Counting(network(6, 2))
+    model.compile("adam")
+    assert fit(model)["examples"] == [80]
+
+
+def test_streams(make):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 10
+
+        def __getitem__(self, index):
+            model = make()
+            return tuple(array[8 * index : 8 * index + 8] for array in data_for(model))
+
+    streamed, from_arrays = make(dropout=0.3), make(dropout=0.3)
+    streamed.fit(Batches(), verbose=0, shuffle=False)
+    fit(from_arrays)
+    assert_same(state(streamed), state(from_arrays))
+
+
+def test_value_and_grad_by_hand():
+    """f = 3w² + aux at w = 2: value 12, gradient 12; outside any training step, and state changed inside is kept."""
+    w = keras.Variable(2.0)
+    calls = keras.Variable(0.0, trainable=False)
+
+    def loss():
+        calls.assign(calls + 1)
+        return 3 * w**2, keras.ops.stop_gradient(w + 1)
+
+    (value, extra), gradients = value_and_grad(loss, [w])
+    assert (float(value), float(extra), [float(g) for g in gradients]) == (12.0, 3.0, [12.0])
+    assert float(calls) == 1
+    apply_gradients(keras.optimizers.SGD(0.25), gradients, [w])
+    assert float(w) == 2 - 0.25 * 12
+
+
+@pytest.mark.parametrize("argument", ["loss", "metrics", "weighted_metrics", "loss_weights"])
+def test_compile_refuses_what_train_step_computes_itself(argument):
+    with pytest.raises(ValueError, match=f"`{argument}` must be left out"):
+        regressor(**{argument: ["mse"]})
+
+
+def test_compile_refuses_optimizers_that_do_not_fit():
+    shared = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="one of them twice"):
+        gan(optimizers=(shared, shared))
+
+    class Forgetful(TinyGAN):
+        def compile(self, optimizer):
+            Model.compile(self, {"generator": optimizer})
+
+    with pytest.raises(ValueError, match="every trainable variable of Forgetful"):
+        Forgetful(network(4, 6), network(6, 1)).compile("adam")
+
+
+def test_a_frozen_network_needs_no_optimizer():
+    class Frozen(TinyGAN):
+        def compile(self, optimizer):
+            self.discriminator.trainable = False
+            Model.compile(self, {"generator": optimizer})
+
+    model = Frozen(network(4, 6), network(6, 1))
+    model.compile("adam")
+    assert [len(group) for group in model.optimizer._groups.values()] == [len(model.generator.trainable_variables)]
+
+
+def test_compile_refuses_networks_without_variables():
+    with pytest.raises(ValueError, match="must be built"):
+        Regressor(keras.Sequential([keras.layers.Dense(2)], name="lazy")).compile("adam")
+
+
+def test_the_composite_optimizer_refuses_foreign_variables():
+    model = gan()
+    with pytest.raises(ValueError, match="must belong to one of"):
+        model.optimizer.of(model.trainable_variables)
+    with pytest.raises(ValueError, match="Apply gradients with one member"):
+        model.optimizer.apply([])
+    with pytest.raises(ValueError):
+        apply_gradients(model.optimizer["generator"], [np.zeros(1)], [model.discriminator.trainable_variables[0]])
