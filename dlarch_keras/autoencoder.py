@@ -25,7 +25,9 @@ class Autoencoder(Model):
 
     def __init__(self, encoder, decoder, reconstruction_loss="mse", **kwargs):
         super().__init__(**kwargs)
-        checks.connected("encoder", checks.network("encoder", encoder), "decoder", checks.network("decoder", decoder))
+        checks.network("encoder", encoder)
+        checks.network("decoder", decoder)
+        checks.connected("encoder", encoder, "decoder", decoder)
         checks.connected("decoder", decoder, "encoder", encoder)
         if reconstruction_loss not in ("mse", "binary_crossentropy"):
             raise ValueError(

@@ -60,16 +60,13 @@ def _values(name, value, minimum, maximum):
 
 
 def network(name, value):
-    """Return `value` if it is a built Keras model with one input and one output.
-
-    Raises:
-        ValueError: otherwise, naming the argument.
-    """
+    """Raise a `ValueError` unless `value` is a built Keras model with one input and one output."""
     if not isinstance(value, keras.Model):
         raise ValueError(f"`{name}` must be a keras.Model, got {type(value).__name__}.")
     if not value.built or not hasattr(value, "input_shape"):
         raise ValueError(f"`{name}` must be built, got a network without a keras.Input at its start.")
-    return value
+    if isinstance(value.input_shape, list) or isinstance(value.output_shape, list):
+        raise ValueError(f"`{name}` must have one input and one output, got {value.input_shape}, {value.output_shape}.")
 
 
 def connected(first_name, first, second_name, second):

@@ -5,13 +5,22 @@ An encoder maps `image_shape` to a code of `latent_dim` numbers, a decoder maps 
 Glorot uniform distribution (Glorot & Bengio 2010); the same `seed` gives the same weights.
 """
 
+import itertools
 import math
 
 import keras
 from keras import layers
 
 
-def dense_encoder(image_shape, latent_dim, hidden_units=(512, 512), activation="relu", seed=None, name="encoder"):
+def dense_encoder(
+    image_shape,
+    latent_dim,
+    hidden_units=(512, 512),
+    activation="relu",
+    batch_normalization=False,
+    seed=None,
+    name="encoder",
+):
     """Dense layers from pixels to code; without hidden units, one linear map.
 
     Args:
@@ -19,17 +28,19 @@ def dense_encoder(image_shape, latent_dim, hidden_units=(512, 512), activation="
         latent_dim: length of the code.
         hidden_units: width of each hidden layer.
         activation: of the hidden layers; the code is linear.
+        batch_normalization: whether each hidden layer is normalised before its activation.
         seed: integer, or None for different weights each time.
+        name: the network's name.
 
     Returns:
         `keras.Model`: `(n, *image_shape)` → `(n, latent_dim)`.
     """
-    initializers = _glorot(seed)
+    hidden = _HiddenLayers(activation, batch_normalization, seed)
     inputs = keras.Input(image_shape)
     x = layers.Flatten()(inputs)
     for units in hidden_units:
-        x = layers.Dense(units, activation, kernel_initializer=next(initializers))(x)
-    code = layers.Dense(latent_dim, kernel_initializer=next(initializers), dtype="float32", name="code")(x)
+        x = hidden(layers.Dense, x, units)
+    code = layers.Dense(latent_dim, kernel_initializer=hidden.initializer(), dtype="float32", name="code")(x)
     return keras.Model(inputs, code, name=name)
 
 
@@ -38,6 +49,7 @@ def dense_decoder(
     latent_dim,
     hidden_units=(512, 512),
     activation="relu",
+    batch_normalization=False,
     output_activation="sigmoid",
     seed=None,
     name="decoder",
@@ -45,38 +57,40 @@ def dense_decoder(
     """Dense layers from code to pixels, the hidden ones in the order given.
 
     Args:
-        image_shape: shape of one example.
-        latent_dim: length of the code.
-        hidden_units: width of each hidden layer.
-        activation: of the hidden layers.
+        image_shape, latent_dim, hidden_units, activation, batch_normalization, seed, name: as in `dense_encoder`.
         output_activation: "sigmoid" for pixels, None for logits or unbounded features.
-        seed: integer, or None for different weights each time.
 
     Returns:
         `keras.Model`: `(n, latent_dim)` → `(n, *image_shape)`.
     """
-    initializers = _glorot(seed)
+    hidden = _HiddenLayers(activation, batch_normalization, seed)
     code = x = keras.Input((latent_dim,))
     for units in hidden_units:
-        x = layers.Dense(units, activation, kernel_initializer=next(initializers))(x)
-    x = layers.Dense(math.prod(image_shape), output_activation, kernel_initializer=next(initializers), dtype="float32")(
-        x
-    )
-    outputs = layers.Reshape(image_shape, dtype="float32")(x)
-    return keras.Model(code, outputs, name=name)
+        x = hidden(layers.Dense, x, units)
+    pixels = math.prod(image_shape)
+    x = layers.Dense(pixels, output_activation, kernel_initializer=hidden.initializer(), dtype="float32")(x)
+    return keras.Model(code, layers.Reshape(image_shape, dtype="float32")(x), name=name)
 
 
-def convolutional_encoder(image_shape, latent_dim, filters=(32, 64), activation="relu", seed=None, name="encoder"):
+def convolutional_encoder(
+    image_shape,
+    latent_dim,
+    filters=(32, 64),
+    activation="relu",
+    batch_normalization=False,
+    seed=None,
+    name="encoder",
+):
     """3×3 convolutions of stride 2, each halving height and width (rounded up), then one dense layer to the code.
 
     Args and returns: as `dense_encoder`, with `filters`, the channels of each convolution.
     """
-    initializers = _glorot(seed)
+    hidden = _HiddenLayers(activation, batch_normalization, seed)
     inputs = x = keras.Input(image_shape)
     for channels in filters:
-        x = layers.Conv2D(channels, 3, 2, "same", activation=activation, kernel_initializer=next(initializers))(x)
+        x = hidden(layers.Conv2D, x, channels, 3, 2, "same")
     x = layers.Flatten()(x)
-    code = layers.Dense(latent_dim, kernel_initializer=next(initializers), dtype="float32", name="code")(x)
+    code = layers.Dense(latent_dim, kernel_initializer=hidden.initializer(), dtype="float32", name="code")(x)
     return keras.Model(inputs, code, name=name)
 
 
@@ -85,6 +99,7 @@ def convolutional_decoder(
     latent_dim,
     filters=(64, 32),
     activation="relu",
+    batch_normalization=False,
     output_activation="sigmoid",
     seed=None,
     name="decoder",
@@ -96,27 +111,41 @@ def convolutional_decoder(
 
     Args and returns: as `dense_decoder`, with `filters`, the channels before each doubling.
     """
-    initializers = _glorot(seed)
+    hidden = _HiddenLayers(activation, batch_normalization, seed)
     height, width, channels = image_shape
     sizes = [(math.ceil(height / 2**step), math.ceil(width / 2**step)) for step in reversed(range(len(filters) + 1))]
     code = keras.Input((latent_dim,))
     start = (*sizes[0], filters[0])
-    x = layers.Dense(math.prod(start), activation, kernel_initializer=next(initializers))(code)
-    x = layers.Reshape(start)(x)
-    for (rows, columns), target, width_ in zip(sizes, sizes[1:], filters):
-        x = layers.Conv2DTranspose(width_, 3, 2, "same", activation=activation, kernel_initializer=next(initializers))(
-            x
-        )
-        excess = ((0, 2 * rows - target[0]), (0, 2 * columns - target[1]))
+    x = layers.Reshape(start)(hidden(layers.Dense, code, math.prod(start)))
+    for (rows, columns), (next_rows, next_columns), count in zip(sizes, sizes[1:], filters):
+        x = hidden(layers.Conv2DTranspose, x, count, 3, 2, "same")
+        excess = ((0, 2 * rows - next_rows), (0, 2 * columns - next_columns))
         if excess != ((0, 0), (0, 0)):
             x = layers.Cropping2D(excess)(x)
     outputs = layers.Conv2D(
-        channels, 3, 1, "same", activation=output_activation, kernel_initializer=next(initializers), dtype="float32"
+        channels,
+        3,
+        padding="same",
+        activation=output_activation,
+        kernel_initializer=hidden.initializer(),
+        dtype="float32",
     )(x)
     return keras.Model(code, outputs, name=name)
 
 
-def _glorot(seed):
-    while True:
-        yield keras.initializers.GlorotUniform(seed)
-        seed = None if seed is None else seed + 1
+class _HiddenLayers:
+    """Applies hidden layers of one style: Glorot weights from consecutive seeds, BatchNorm or a bias, activation."""
+
+    def __init__(self, activation, batch_normalization, seed):
+        self.activation = activation
+        self.batch_normalization = batch_normalization
+        self.seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
+
+    def initializer(self):
+        return keras.initializers.GlorotUniform(next(self.seeds))
+
+    def __call__(self, layer, x, *arguments):
+        x = layer(*arguments, use_bias=not self.batch_normalization, kernel_initializer=self.initializer())(x)
+        if self.batch_normalization:
+            x = layers.BatchNormalization()(x)
+        return layers.Activation(self.activation)(x)

@@ -21,146 +21,17 @@ Subclass `Model`, write `train_step(self, data)` once in ordinary Keras code, an
 
 A model with several optimizers compiles with a dictionary, keyed by the attribute that holds the network each one
 trains: `super().compile({"generator": ..., "discriminator": ...})`; `self.optimizer["generator"]` is the member.
-
-Under `tf.distribute`, `value_and_grad` divides the loss by the number of replicas, since optimizers add gradients
-up over them. Write losses with `keras.ops` or the loss functions of `keras.losses`, therefore: a `keras.losses.Loss`
-object divides as well. A loss that is not a mean over examples (batch statistics, pairs within a batch) sees one
-replica's share of the batch only, and every replica draws the same random numbers.
 """
 
-import contextvars
 import functools
 import inspect
 
 import keras
 
 from . import checks
+from .gradients import CompositeOptimizer, RecordingScope, apply_gradients, current_model, value_and_grad
 
-_current_model = contextvars.ContextVar("model whose step is running", default=None)
-
-
-def value_and_grad(loss, variables):
-    """Value of `loss()` and its gradients with respect to `variables`.
-
-    Args:
-        loss: function of no arguments that returns a scalar tensor, or a tuple whose first entry is that scalar.
-            It may update metrics and other non-trainable variables.
-        variables: list of `keras.Variable`.
-
-    Returns:
-        `(value, gradients)`: what `loss()` returned, unscaled, and one gradient for each variable. Inside a `Model`'s
-        step the gradients belong to the loss as the variables' optimizer scales it (float16) and to this replica's
-        share of it (`tf.distribute`): hand them to `apply_gradients`.
-    """
-    variables = list(variables)
-    model = _current_model.get()
-    optimizer = model._optimizer_of(variables) if model is not None else None
-
-    def objective(result):
-        value = result[0] if isinstance(result, tuple) else result
-        return value if optimizer is None else optimizer.scale_loss(value)
-
-    return _VALUE_AND_GRAD[keras.backend.backend()](loss, objective, variables)
-
-
-def _tensorflow_value_and_grad(loss, objective, variables):
-    import tensorflow as tf
-
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([variable.value for variable in variables])
-        result = loss()
-        share = objective(result) / tf.distribute.get_strategy().num_replicas_in_sync
-    return result, tape.gradient(share, [variable.value for variable in variables])
-
-
-def _torch_value_and_grad(loss, objective, variables):
-    import torch
-
-    result = loss()
-    tensors = [variable.value for variable in variables]
-    gradients = torch.autograd.grad(objective(result), tensors, allow_unused=True)
-    return keras.tree.map_structure(lambda tensor: tensor.detach(), result), list(gradients)
-
-
-def _jax_value_and_grad(loss, objective, variables):
-    import jax
-
-    updated = {}
-
-    def differentiable(values):
-        with _Scope() as scope:
-            if scope.original_scope is not None:
-                scope.state_mapping.update(scope.original_scope.state_mapping)
-            scope.state_mapping.update(zip(map(id, variables), values))
-            result = loss()
-            value = objective(result)
-        updated.update(scope.updated)
-        return value, (result, {key: scope.state_mapping[key] for key in scope.updated})
-
-    values = [variable.value for variable in variables]
-    gradients, (result, state) = jax.grad(differentiable, has_aux=True)(values)
-    for key, value in state.items():
-        updated[key].assign(value)
-    return result, gradients
-
-
-_VALUE_AND_GRAD = {
-    "tensorflow": _tensorflow_value_and_grad,
-    "torch": _torch_value_and_grad,
-    "jax": _jax_value_and_grad,
-}
-
-
-def apply_gradients(optimizer, gradients, variables):
-    """Let `optimizer` update `variables` by `gradients`, as `value_and_grad` returned them.
-
-    Args:
-        optimizer: `keras.optimizers.Optimizer`, or a member of a model's several: `self.optimizer["generator"]`.
-        gradients: list of tensors, one for each variable.
-        variables: list of `keras.Variable`.
-
-    Raises:
-        ValueError: if `variables` are not the ones a loss-scaling optimizer was built for (JAX), or unknown to
-            any other optimizer.
-    """
-    variables = list(variables)
-    backend = keras.backend.backend()
-    if backend == "torch":
-        import torch
-
-        with torch.no_grad():
-            optimizer.apply(gradients, variables)
-    elif backend == "jax" and isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        _apply_scaled_on_jax(optimizer, gradients, variables)
-    else:
-        optimizer.apply(gradients, variables)
-
-
-def _apply_scaled_on_jax(optimizer, gradients, variables):
-    # Whether the gradients are finite is known only while the compiled step runs; `apply` would assign variables
-    # inside one branch of a `cond` and leak a tracer, `stateless_apply` returns both branches' values.
-    if [*map(id, variables)] != [*map(id, optimizer._trainable_variables)]:
-        raise ValueError(
-            "`variables` must be the variables that the loss-scaling optimizer was built for, in their order: got "
-            f"{[variable.path for variable in variables]}, "
-            f"expected {[variable.path for variable in optimizer._trainable_variables]}."
-        )
-    slots = optimizer.variables
-    new_values = optimizer.stateless_apply([v.value for v in slots], gradients, [v.value for v in variables])
-    for variable, value in zip(variables + slots, [*new_values[0], *new_values[1]]):
-        variable.assign(value)
-
-
-class _Scope(keras.StatelessScope):
-    """A stateless scope that remembers which variables were assigned in it."""
-
-    def __init__(self, state_mapping=None):
-        super().__init__(state_mapping, collect_losses=True)
-        self.updated = {}
-
-    def add_update(self, update):
-        self.updated[id(update[0])] = update[0]
-        super().add_update(update)
+__all__ = ["Model", "apply_gradients", "value_and_grad"]
 
 
 def _step(method):
@@ -171,16 +42,16 @@ def _step(method):
         *state, data = args
         if state:
             return _stateless_step(self, step, state[0], data)
-        if _current_model.get() is self:  # reached through super() from a subclass's step
+        if current_model.get() is self:  # reached through super() from a subclass's step
             return method(self, data)
         data = keras.tree.map_structure(lambda v: v if v is None else keras.ops.convert_to_tensor(v), data)
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         self.check_data(*keras.tree.map_structure(_spec, (x, y)))
-        token = _current_model.set(self)
+        token = current_model.set(self)
         try:
             return method(self, data)
         finally:
-            _current_model.reset(token)
+            current_model.reset(token)
 
     return step
 
@@ -191,17 +62,15 @@ def _stateless_step(model, step, state, data):
     if len(state) == 4:  # only training passes the optimizer's variables
         groups.insert(2, model.optimizer.variables)
     mapping = [pair for variables, values in zip(groups, state) for pair in zip(variables, values)]
-    with _Scope(mapping) as scope:
+    with RecordingScope(mapping) as scope:
         logs = step(model, data)
     return logs, tuple([scope.get_current_value(variable) for variable in variables] for variables in groups)
 
 
 def _spec(tensor):
-    return (
-        None
-        if tensor is None
-        else keras.KerasTensor(tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype))
-    )
+    if tensor is None:
+        return None
+    return keras.KerasTensor(tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype))
 
 
 def _recorded(compile):
@@ -221,69 +90,6 @@ def _recorded(compile):
             self._serialize_compile_arguments = functools.partial(keras.saving.serialize_keras_object, arguments)
 
     return wrapper
-
-
-class CompositeOptimizer(keras.optimizers.Optimizer):
-    """Several optimizers, one for each group of variables, that are one optimizer to Keras.
-
-    Keras's trainers thread the variables of `model.optimizer` through compiled steps, save and restore them; this is
-    how they get to see those of every member. Learning-rate callbacks find the members in `optimizers`.
-
-    Args:
-        members: dictionary of optimizers, in the order in which their variables are listed.
-        groups: dictionary with the same keys: the variables that each member trains.
-    """
-
-    def __init__(self, members, groups):
-        super().__init__(learning_rate=0.0, name="composite_optimizer")
-        self._members = dict(members)
-        self._groups = {name: list(variables) for name, variables in groups.items()}
-        for name, member in self._members.items():
-            if not member.built:
-                member.build(self._groups[name])
-        super().build([variable for group in self._groups.values() for variable in group])
-
-    def __getitem__(self, name):
-        return self._members[name]
-
-    @property
-    def optimizers(self):
-        return list(self._members.values())
-
-    @property
-    def variables(self):
-        return [variable for member in self.optimizers for variable in member.variables]
-
-    @property
-    def iterations(self):
-        return self.optimizers[0].iterations
-
-    def of(self, variables):
-        """The member that trains `variables`.
-
-        Raises:
-            ValueError: if no single member does.
-        """
-        wanted = {id(variable) for variable in variables}
-        for name, group in self._groups.items():
-            if wanted <= {id(variable) for variable in group}:
-                return self._members[name]
-        raise ValueError(
-            f"`variables` must belong to one of {list(self._groups)}, got {[variable.path for variable in variables]}."
-        )
-
-    def finalize_variable_values(self, var_list):
-        for name, member in self._members.items():
-            member.finalize_variable_values(self._groups[name])
-
-    def apply(self, grads, trainable_variables=None):
-        raise ValueError(f"Apply gradients with one member, `optimizer[name]`, where name is in {list(self._members)}.")
-
-    def save_own_variables(self, store):
-        """Nothing: Keras saves each member through `optimizers`."""
-
-    def load_own_variables(self, store):
-        """Nothing: Keras loads each member through `optimizers`."""
 
 
 class Model(keras.Model):
@@ -429,6 +235,7 @@ class Model(keras.Model):
 
     def load_own_variables(self, store):
         seed_states = self._seed_states()
-        super().load_own_variables({name: store[name] for name in store.keys() if name not in seed_states})
+        names = [name for name in store.keys() if name not in seed_states]  # noqa: SIM118, an HDF5 group's keys
+        super().load_own_variables({name: store[name] for name in names})
         for name, variable in seed_states.items():
             variable.assign(store[name])

@@ -159,8 +159,8 @@ def test_compile_is_repeated_with_the_arguments_of_the_outermost_call(tmp_path):
     assert loaded.run_eagerly
 
 
-def test_steps_per_execution(make, backend):
-    if backend == "torch":
+def test_steps_per_execution(make):
+    if keras.backend.backend() == "torch":
         with pytest.raises(ValueError, match="steps_per_execution"):
             make(steps_per_execution=3)
         return

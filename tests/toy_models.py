@@ -100,7 +100,7 @@ class PairDistances(Regressor):
 
 
 def network(inputs, outputs, dropout=0.0, seed=0, name=None, batch_norm=True):
-    """Dense, BatchNorm, Dropout, dense again; the weights come from NumPy, so that they are the same on every backend."""
+    """Dense, BatchNorm, Dropout, dense again; weights from NumPy: the same on every backend."""
     x = first = keras.Input((inputs,))
     # BatchNorm after the non-linearity: a bias that it subtracts again, here or in the network before, has a gradient
     # that is zero in theory and rounding noise in practice, which Adam scales up.
