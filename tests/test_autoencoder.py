@@ -87,7 +87,7 @@ def test_a_linear_autoencoder_finds_the_subspace_of_pca():
     model = Autoencoder(
         dense_encoder((20,), 6, (), seed=0), dense_decoder((20,), 6, (), output_activation=None, seed=9)
     )
-    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-2, decay_steps=400)))
+    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-2, decay_steps=400)))
     model.fit(rows, batch_size=250, epochs=100, verbose=0)
     np.testing.assert_allclose(model.reconstruction_error(rows).mean(), expected, rtol=0.01)
     learned, _ = np.linalg.qr(model.decoder.get_weights()[0].T)

@@ -153,9 +153,9 @@ def test_compile_is_repeated_with_the_arguments_of_the_outermost_call(tmp_path):
     model = gan(optimizers=(keras.optimizers.SGD(0.125), "adamw"), run_eagerly=True)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert type(loaded.optimizer["generator"]) is keras.optimizers.SGD
+    assert isinstance(loaded.optimizer["generator"], keras.optimizers.SGD)
     assert float(loaded.optimizer["generator"].learning_rate) == 0.125
-    assert type(loaded.optimizer["discriminator"]) is keras.optimizers.AdamW
+    assert isinstance(loaded.optimizer["discriminator"], keras.optimizers.AdamW)
     assert loaded.run_eagerly
 
 

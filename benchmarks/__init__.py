@@ -1,0 +1,1 @@
+"""Full-size runs of published protocols: `python -m benchmarks.<architecture>` writes `dlarch_keras/results/`."""

@@ -1,0 +1,62 @@
+"""Runs a benchmark's tasks over several seeds, resumes after being killed, and writes what they measured."""
+
+import argparse
+from pathlib import Path
+
+import keras
+import pandas as pd
+from tqdm import tqdm
+
+RUNS = Path(__file__).with_name("runs")
+RESULTS = Path(__file__).parents[1] / "dlarch_keras" / "results"
+
+
+def main(name, tasks, seeds=3, runs=RUNS, results=RESULTS, arguments=None):
+    """Measure every task with every seed, and write means and standard deviations to `results/<name>.csv`.
+
+    Each finished run is a row of `runs/<name>.csv`; one that is there already is not run again, so a killed benchmark
+    goes on where it was when it is started again. Delete the row, or the file, to repeat a run.
+
+    Args:
+        name: the benchmark's name.
+        tasks: `{task: function}`; the function takes a seed, and returns a dictionary with `dataset`, `metric`,
+            `value`, `seconds` (of training) and `parameters`.
+        seeds: number of seeds, 0, 1, ...
+        runs, results: folders.
+        arguments: of the command line; those of this process by default.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
+    parser.add_argument("--seeds", type=int, default=seeds, help="number of seeds (default: %(default)s)")
+    seeds = parser.parse_args(arguments).seeds
+    runs.mkdir(parents=True, exist_ok=True)
+    log = runs / f"{name}.csv"
+    done = set(pd.read_csv(log)[["task", "seed"]].itertuples(index=False, name=None)) if log.exists() else set()
+    todo = [(task, seed) for seed in range(seeds) for task in tasks if (task, seed) not in done]
+    with tqdm(todo, unit="run") as progress:
+        for task, seed in progress:
+            progress.set_description(f"{task}, seed {seed}")
+            keras.backend.clear_session()
+            keras.utils.set_random_seed(seed)
+            row = {"task": task, "seed": seed, "backend": keras.backend.backend(), **tasks[task](seed)}
+            pd.DataFrame([row]).to_csv(log, mode="a", header=not log.exists(), index=False)
+            progress.write(f"{task}, seed {seed}: {row['metric']} {row['value']:.5g} after {row['seconds']:.0f} s")
+    summary = summarize(pd.read_csv(log), list(tasks))
+    summary.to_csv(results / f"{name}.csv", index=False)
+    return summary
+
+
+def summarize(runs, tasks):
+    """One row a task: mean, standard deviation over seeds (0 for one), number of seeds, mean seconds.
+
+    Args:
+        runs: data frame with a row for each run.
+        tasks: names, in the order of the result's rows; those without a run are left out.
+    """
+    groups = runs.groupby(["task", "dataset", "metric", "parameters", "backend"], sort=False)
+    summary = groups.agg(
+        value=("value", "mean"), sd=("value", "std"), seeds=("seed", "nunique"), seconds=("seconds", "mean")
+    ).reset_index()
+    summary = summary.set_index("task").loc[[task for task in tasks if task in set(runs["task"])]].reset_index()
+    summary["sd"] = summary["sd"].fillna(0.0)
+    columns = ["task", "dataset", "metric", "value", "sd", "seeds", "seconds", "parameters", "backend"]
+    return summary[columns].round({"value": 6, "sd": 6, "seconds": 1})
