@@ -124,8 +124,8 @@ def regressor(dropout=0.0, optimizer=None, batch_norm=True, kind=Regressor, **co
     return model
 
 
-def gan(dropout=0.0, optimizers=None, batch_norm=True, **compile_arguments):
-    model = TinyGAN(
+def gan(dropout=0.0, optimizers=None, batch_norm=True, kind=TinyGAN, **compile_arguments):
+    model = kind(
         network(4, 6, dropout, seed=2, name="generator", batch_norm=batch_norm),
         network(6, 1, dropout, seed=3, name="critic", batch_norm=batch_norm),
     )

@@ -1,0 +1,51 @@
+"""Mistakes of well-known code, small: the tests of `test_mistakes.py` show that this package's checks catch each."""
+
+import keras
+import numpy as np
+
+from dlarch_keras import Autoencoder
+from dlarch_keras.training import Model
+from tests.toy_models import TinyGAN
+
+
+@keras.saving.register_keras_serializable("tests")
+class ShowsTheLastBatch(Autoencoder):
+    """Logs the last batch's loss as if it were the epoch's (keras-io; keras#15509)."""
+
+    def train_step(self, data):
+        super().train_step(data)
+        return {"last_loss": self.loss_of(data[0] if isinstance(data, tuple) else data)}
+
+    def fit(self, *args, **kwargs):
+        history = super().fit(*args, **kwargs)
+        history.history["loss"] = history.history["last_loss"]
+        return history
+
+
+@keras.saving.register_keras_serializable("tests")
+class SavedWithoutItsSecondOptimizer(TinyGAN):
+    """Keeps the second optimizer beside `self.optimizer`, where saving does not look (keras-io#729, keras#20579)."""
+
+    def compile(self, generator_optimizer, discriminator_optimizer, **kwargs):
+        super().compile(generator_optimizer, discriminator_optimizer, **kwargs)
+        self.optimizer.optimizers[1].save_own_variables = lambda store: None
+        self.optimizer.optimizers[1].load_own_variables = lambda store: None
+
+
+def encoder_with_a_lambda(shape, latent_dim):
+    """An encoder that holds Python code, so that it cannot be loaded safely (pyod#328)."""
+    inputs = keras.Input(shape)
+    x = keras.layers.Lambda(lambda pixels: 2 * pixels - 1)(inputs)
+    return keras.Model(inputs, keras.layers.Dense(latent_dim)(keras.layers.Flatten()(x)))
+
+
+def test_rows_reused(x):
+    """Draws the test rows from the training rows (TensorFlow's autoencoder tutorial; keras.io's ESPCN)."""
+    return x, x[np.random.default_rng(0).integers(0, len(x), 10)]
+
+
+class LossLeftToCompile(Model):
+    """A model that computes its own loss, compiled with another one that would be ignored without a word."""
+
+    def train_step(self, data):
+        return {"loss": keras.ops.zeros(())}

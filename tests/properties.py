@@ -1,0 +1,39 @@
+"""What every model of the package must do, as functions that are true or false: for tests and for `mistakes.py`."""
+
+import keras
+import numpy as np
+
+
+def logs_epoch_means(model, x, **fit_arguments):
+    """Whether the logged loss is the mean over all examples, with batches of unequal size. Learning rate 0."""
+    logged = model.fit(x, batch_size=8, epochs=1, shuffle=False, verbose=0, **fit_arguments).history["loss"][0]
+    one_batch = model.evaluate(x, batch_size=len(x), verbose=0)
+    return bool(np.isclose(logged, one_batch, rtol=1e-4))
+
+
+def resumes_where_it_stopped(make, fit, path):
+    """Whether two epochs, save, load and two more equal four epochs. `fit(model, epochs)` trains."""
+    uninterrupted, first = make(), make()
+    fit(uninterrupted, 4)
+    fit(first, 2)
+    first.save(path)
+    resumed = keras.saving.load_model(path)
+    fit(resumed, 2)
+    return all(
+        np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(uninterrupted.get_weights(), resumed.get_weights())
+    )
+
+
+def loads_safely(model, path):
+    """Whether the model can be saved and, in Keras's safe mode, loaded."""
+    model.save(path)
+    try:
+        keras.saving.load_model(path, safe_mode=True)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def are_disjoint(train, test):
+    """Whether no row of one array occurs in the other."""
+    return not {row.tobytes() for row in train} & {row.tobytes() for row in test}

@@ -1,0 +1,63 @@
+"""Each mistake of `mistakes.py` is caught by the check that the package's own models pass."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+from dlarch_keras import Autoencoder
+from dlarch_keras.datasets import load_mnist
+from dlarch_keras.networks import dense_decoder, dense_encoder
+from tests import mistakes, properties, toy_models
+
+SHAPE = (6, 5, 1)
+
+
+def autoencoder(kind=Autoencoder, encoder=None):
+    model = kind(encoder or dense_encoder(SHAPE, 3, (8,), seed=0), dense_decoder(SHAPE, 3, (8,), seed=9))
+    model.compile(keras.optimizers.SGD(0.0))
+    return model
+
+
+def images(n):
+    return np.linspace(0, 1, n * 30).reshape(n, *SHAPE).astype("float32")
+
+
+@pytest.mark.parametrize(("kind", "right"), [(Autoencoder, True), (mistakes.ShowsTheLastBatch, False)])
+def test_the_last_batch_is_not_the_epoch(kind, right):
+    assert properties.logs_epoch_means(autoencoder(kind), images(20)) == right
+
+
+@pytest.mark.parametrize(
+    ("kind", "right"), [(toy_models.TinyGAN, True), (mistakes.SavedWithoutItsSecondOptimizer, False)]
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Keras's own, about the weights that are missing
+def test_both_optimizers_are_saved(kind, right, tmp_path):
+    x, *_ = toy_models.data()
+
+    def fit(model, epochs):
+        model.fit(x, batch_size=8, epochs=epochs, shuffle=False, verbose=0)
+
+    make = functools.partial(toy_models.gan, kind=kind, dropout=0.3)
+    assert properties.resumes_where_it_stopped(make, fit, tmp_path / "model.keras") == right
+
+
+@pytest.mark.parametrize(
+    ("encoder", "right"),
+    [(dense_encoder(SHAPE, 3, ()), True), (mistakes.encoder_with_a_lambda(SHAPE, 3), False)],
+    ids=["dense", "lambda"],
+)
+def test_a_saved_model_holds_no_code(encoder, right, tmp_path):
+    assert properties.loads_safely(autoencoder(encoder=encoder), tmp_path / "model.keras") == right
+
+
+def test_test_rows_are_not_training_rows():
+    (train, _), (test, _) = load_mnist()
+    assert properties.are_disjoint(train, test)
+    assert not properties.are_disjoint(*mistakes.test_rows_reused(train))
+
+
+def test_a_loss_that_would_be_ignored():
+    with pytest.raises(ValueError, match="`loss` must be left out"):
+        mistakes.LossLeftToCompile().compile("adam", loss="mse")

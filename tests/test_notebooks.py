@@ -1,0 +1,110 @@
+"""The form of the notebooks; `pytest --nbval` runs them."""
+
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from scripts import stamp_colab
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
+
+
+def cells_of(path, kind=None, tag=None):
+    return [
+        cell
+        for cell in nbformat.read(path, as_version=4).cells
+        if kind in (None, cell.cell_type) and (tag is None or tag in cell.metadata.get("tags", []))
+    ]
+
+
+def text_of(path):
+    return "\n".join(cell.source for cell in cells_of(path, "markdown"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
+def lesson(request):
+    return request.param
+
+
+def test_the_file_is_valid_small_and_of_no_particular_machine(path):
+    nbformat.validate(nbformat.read(path, as_version=4))
+    assert path.stat().st_size <= 1.5e6
+    raw = path.read_text(encoding="utf-8")
+    assert not re.search(r"/(root|home|Users|work|tmp)/", raw)
+    assert nbformat.read(path, as_version=4).metadata.kernelspec.name == "python3"
+
+
+def test_it_is_stored_as_run_from_top_to_bottom_without_errors_or_logs(path):
+    code = cells_of(path, "code")
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert outputs
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+def test_cells_are_short_and_text_and_code_balance(lesson):
+    lengths = [len(cell.source.splitlines()) for cell in cells_of(lesson, "code")]
+    assert statistics.median(lengths) <= 8
+    assert max(lengths) <= 40
+    assert 0.6 <= len(cells_of(lesson, "markdown")) / len(lengths) <= 1.7
+    assert len(text_of(lesson).split()) >= 800
+
+
+def test_the_anatomy(lesson):
+    text = text_of(lesson)
+    assert text.startswith("# ")
+    for part in ("What you'll do", "What you'll learn", "What you'll need", "KERAS_BACKEND", "Exercises", "References"):
+        assert part in text
+    assert "colab-badge" in cells_of(lesson)[0].source
+    assert cells_of(lesson, tag="colab")
+    assert any("assert " in cell.source for cell in cells_of(lesson, "code"))
+    assert all(cell.metadata["jupyter"]["source_hidden"] for cell in cells_of(lesson, tag="solution"))
+    assert len(cells_of(lesson, tag="solution")) >= 3
+
+
+def test_it_is_written_for_every_backend(path):
+    code = "\n".join(cell.source for cell in cells_of(path, "code"))
+    assert not re.search(r"^\s*(import|from) (tensorflow|jax|torch)\b|\btf\.", code, flags=re.MULTILINE)
+
+
+def test_links_to_other_notebooks_lead_somewhere_or_to_a_later_one(path):
+    planned = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for name in re.findall(r"\]\((\w+)\.ipynb\)", text_of(path)):
+        assert name in planned
+
+
+def test_the_copy_me_cell_runs_alone(lesson, tmp_path):
+    """In a new file and a fresh process, on an array unlike the notebook's."""
+    (cell,) = cells_of(lesson, tag="copy-me")
+    first, _, rest = cell.source.partition("\n")
+    assert re.fullmatch(r"x = load_\w+\(.*\)\S*  # your array here.*", first)
+    array = 'import numpy as np; x = np.random.default_rng(0).random((96, 20, 14, 3)).astype("float32")'
+    (tmp_path / "mine.py").write_text(f"{array}\n{rest}\n")
+    subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
+
+
+def test_stamping_for_colab(tmp_path):
+    for path in NOTEBOOKS:
+        shutil.copy(path, tmp_path)
+    for repository in ("ada/autoencoders", "grace/networks"):  # the second time replaces the first
+        stamp_colab.main([repository, "--notebooks", str(tmp_path)])
+        for path in tmp_path.glob("*.ipynb"):
+            raw = path.read_text(encoding="utf-8")
+            assert f"github/{repository}/blob/main/notebooks/{path.name}" in raw
+            (cell,) = cells_of(path, tag="colab")
+            assert f'REPOSITORY = "{repository}"' in cell.source
+    assert "ada/autoencoders" not in raw
+    with pytest.raises(SystemExit):
+        stamp_colab.main(["no slash"])
