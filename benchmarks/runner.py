@@ -29,15 +29,17 @@ def main(name, tasks, seeds=3, runs=RUNS, results=RESULTS, arguments=None):
     parser.add_argument("--seeds", type=int, default=seeds, help="number of seeds (default: %(default)s)")
     seeds = parser.parse_args(arguments).seeds
     runs.mkdir(parents=True, exist_ok=True)
+    results.mkdir(parents=True, exist_ok=True)
+    backend = keras.backend.backend()
     log = runs / f"{name}.csv"
-    done = set(pd.read_csv(log)[["task", "seed"]].itertuples(index=False, name=None)) if log.exists() else set()
-    todo = [(task, seed) for seed in range(seeds) for task in tasks if (task, seed) not in done]
+    done = set(pd.read_csv(log)[["task", "seed", "backend"]].itertuples(index=False, name=None)) if log.exists() else ()
+    todo = [(task, seed) for seed in range(seeds) for task in tasks if (task, seed, backend) not in done]
     with tqdm(todo, unit="run") as progress:
         for task, seed in progress:
             progress.set_description(f"{task}, seed {seed}")
             keras.backend.clear_session()
             keras.utils.set_random_seed(seed)
-            row = {"task": task, "seed": seed, "backend": keras.backend.backend(), **tasks[task](seed)}
+            row = {"task": task, "seed": seed, "backend": backend, **tasks[task](seed)}
             pd.DataFrame([row]).to_csv(log, mode="a", header=not log.exists(), index=False)
             progress.write(f"{task}, seed {seed}: {row['metric']} {row['value']:.5g} after {row['seconds']:.0f} s")
     summary = summarize(pd.read_csv(log), list(tasks))

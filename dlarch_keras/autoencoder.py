@@ -6,7 +6,7 @@ Hinton & Salakhutdinov, "Reducing the dimensionality of data with neural network
 import keras
 
 from . import checks
-from .training import Model, apply_gradients, value_and_grad
+from .training import Model, apply_gradients, forward, value_and_grad
 
 
 @keras.saving.register_keras_serializable(package="dlarch_keras")
@@ -22,6 +22,8 @@ class Autoencoder(Model):
     Raises:
         ValueError: for networks that do not fit each other or the loss.
     """
+
+    target_is_input = True
 
     def __init__(self, encoder, decoder, reconstruction_loss="mse", **kwargs):
         super().__init__(**kwargs)
@@ -55,7 +57,7 @@ class Autoencoder(Model):
             losses = keras.ops.binary_crossentropy(x, outputs, from_logits=True)
         losses = keras.ops.mean(keras.ops.reshape(losses, (keras.ops.shape(x)[0], -1)), axis=1)
         if sample_weight is not None:
-            losses = losses * keras.ops.cast(sample_weight, "float32")
+            losses = losses * keras.ops.reshape(keras.ops.cast(sample_weight, "float32"), (-1,))
         return keras.ops.mean(losses) + sum(self.losses)
 
     def train_step(self, data):
@@ -79,19 +81,20 @@ class Autoencoder(Model):
         return (0, 1) if bounded else ()
 
     def check_data(self, x, y=None):
-        checks.array("x", x, (None, *self.encoder.input_shape[1:]), *self._range)
+        self._checked_x(x)
         if y is not None and y is not x and not isinstance(y, keras.KerasTensor):
             raise ValueError("`y` must be left out: an autoencoder's target is its input `x`.")
 
+    def _checked_x(self, x):
+        return checks.array("x", x, (None, *self.encoder.input_shape[1:]), *self._range)
+
     def encode(self, x):
         """Codes of `x`: `(n, *shape)` in [0, 1] → `(n, latent_dim)`, NumPy."""
-        self.check_data(x)
-        return self.encoder.predict(x, batch_size=256, verbose=0)
+        return forward(self.encoder, self._checked_x(x))
 
     def decode(self, z):
         """Reconstructions for codes `z`: `(n, latent_dim)` → `(n, *shape)`, NumPy; pixels within [0, 1]."""
-        checks.array("z", z, (None, *self.decoder.input_shape[1:]))
-        outputs = self.decoder.predict(z, batch_size=256, verbose=0)
+        outputs = forward(self.decoder, checks.array("z", z, (None, *self.decoder.input_shape[1:])))
         if self.reconstruction_loss == "binary_crossentropy":
             outputs = keras.ops.convert_to_numpy(keras.ops.sigmoid(outputs))
         return outputs.clip(*self._range) if self._range else outputs
@@ -102,10 +105,16 @@ class Autoencoder(Model):
 
     def reconstruction_error(self, x):
         """Squared error of each reconstruction, mean over its elements: `(n, *shape)` → `(n,)`, NumPy."""
-        x = checks.array("x", x, (None, *self.encoder.input_shape[1:]), *self._range)
+        x = self._checked_x(x)
         return ((x - self.reconstruct(x)) ** 2).reshape(len(x), -1).mean(axis=1)
 
 
 def _ends_in_sigmoid(network):
-    activations = [layer.activation for layer in network.layers if hasattr(layer, "activation")]
-    return bool(activations) and activations[-1] is keras.activations.sigmoid
+    for operation in reversed(getattr(network, "operations", network.layers)):
+        if isinstance(operation, keras.Model):
+            return _ends_in_sigmoid(operation)
+        if hasattr(operation, "activation"):
+            return operation.activation is keras.activations.sigmoid
+        if type(operation).__name__ == "Sigmoid":  # keras.ops.sigmoid
+            return True
+    return False

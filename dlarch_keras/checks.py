@@ -70,9 +70,12 @@ def network(name, value):
 
 
 def connected(first_name, first, second_name, second):
-    """Raise a `ValueError` unless the output of network `first` fits the input of network `second`."""
+    """Raise a `ValueError` unless the output of network `first` fits the input of `second`, and they share no layer."""
     if first.output_shape[1:] != second.input_shape[1:]:
         raise ValueError(
             f"`{second_name}` must take what `{first_name}` returns, of shape {first.output_shape[1:]}, "
             f"got an input of shape {second.input_shape[1:]}."
         )
+    if {id(variable) for variable in first.variables} & {id(variable) for variable in second.variables}:
+        # Keras saves such a model, and cannot load it.
+        raise ValueError(f"`{second_name}` must have variables of its own, got some of `{first_name}`'s.")

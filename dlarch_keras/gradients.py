@@ -13,6 +13,7 @@ import keras
 
 # The model whose step is running in this thread: it knows which optimizer scales the loss of which variables.
 current_model = contextvars.ContextVar("current_model", default=None)
+_differentiating = contextvars.ContextVar("differentiating", default=False)
 
 
 def value_and_grad(loss, variables):
@@ -20,15 +21,20 @@ def value_and_grad(loss, variables):
 
     Args:
         loss: function of no arguments that returns a scalar tensor, or a tuple whose first entry is that scalar.
-            It may update metrics and other non-trainable variables.
+            Returned tensors stand outside the gradient. It may update metrics and other non-trainable variables.
         variables: list of `keras.Variable`.
 
     Returns:
-        `(value, gradients)`: what `loss()` returned, unscaled, and one gradient for each variable. Inside a `Model`'s
+        `(value, gradients)`: what `loss()` returned, unscaled, and one gradient for each variable, zeros for one that
+        the loss does not depend on. Inside a `Model`'s
         step the gradients belong to the loss as the variables' optimizer scales it (float16) and to this replica's
         share of it (`tf.distribute`): hand them to `apply_gradients`.
     """
     variables = list(variables)
+    if not variables:
+        return loss(), []
+    if _differentiating.get():
+        raise ValueError("`loss` must not call value_and_grad itself, got one within another.")
     model = current_model.get()
     optimizer = model._optimizer_of(variables) if model is not None else None
 
@@ -36,7 +42,11 @@ def value_and_grad(loss, variables):
         value = result[0] if isinstance(result, tuple) else result
         return value if optimizer is None else optimizer.scale_loss(value)
 
-    return _VALUE_AND_GRAD[keras.backend.backend()](loss, objective, variables)
+    token = _differentiating.set(True)
+    try:
+        return _VALUE_AND_GRAD[keras.backend.backend()](loss, objective, variables)
+    finally:
+        _differentiating.reset(token)
 
 
 def _tensorflow_value_and_grad(loss, objective, variables):
@@ -46,7 +56,8 @@ def _tensorflow_value_and_grad(loss, objective, variables):
         tape.watch([variable.value for variable in variables])
         result = loss()
         share = objective(result) / tf.distribute.get_strategy().num_replicas_in_sync
-    return result, tape.gradient(share, [variable.value for variable in variables])
+    values = [variable.value for variable in variables]
+    return result, tape.gradient(share, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
 
 def _torch_value_and_grad(loss, objective, variables):
@@ -55,7 +66,8 @@ def _torch_value_and_grad(loss, objective, variables):
     result = loss()
     tensors = [variable.value for variable in variables]
     gradients = torch.autograd.grad(objective(result), tensors, allow_unused=True)
-    return keras.tree.map_structure(lambda tensor: tensor.detach(), result), list(gradients)
+    gradients = [torch.zeros_like(v) if g is None else g for g, v in zip(gradients, tensors)]
+    return keras.tree.map_structure(lambda v: v.detach() if torch.is_tensor(v) else v, result), gradients
 
 
 def _jax_value_and_grad(loss, objective, variables):
@@ -96,17 +108,22 @@ def apply_gradients(optimizer, gradients, variables):
         variables: list of `keras.Variable`.
 
     Raises:
-        ValueError: if `variables` are not the ones a loss-scaling optimizer was built for (JAX), or unknown to
-            any other optimizer.
+        ValueError: if `variables` are unknown to the optimizer; on JAX, with a loss-scaling one, if they are not all it
+            was built for; for a loss-scaling optimizer outside a `Model`'s step, where no loss was scaled.
     """
     variables = list(variables)
+    if not variables:
+        return
     backend = keras.backend.backend()
+    scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if scales and current_model.get() is None:
+        raise ValueError("`optimizer` must not scale the loss outside a Model's train_step, got a LossScaleOptimizer.")
     if backend == "torch":
         import torch
 
         with torch.no_grad():
             optimizer.apply(gradients, variables)
-    elif backend == "jax" and isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+    elif backend == "jax" and scales:
         _apply_scaled_on_jax(optimizer, gradients, variables)
     else:
         optimizer.apply(gradients, variables)
@@ -173,6 +190,18 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
     @property
     def iterations(self):
         return self.optimizers[0].iterations
+
+    @property
+    def learning_rate(self):
+        raise AttributeError(
+            f"Each optimizer has its own: optimizer[name].learning_rate, name in {list(self._members)}."
+        )
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        raise AttributeError(
+            f"Each optimizer has its own: optimizer[name].learning_rate, name in {list(self._members)}."
+        )
 
     def of(self, variables):
         """The member that trains `variables`.

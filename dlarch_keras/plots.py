@@ -45,27 +45,15 @@ def image_rows(rows, title=None, size=0.8):
 
 
 def latent_map(axis, codes, labels):
-    """Scatter 2-D codes, a colour for each label, and print the label at its median, so that colour is not needed.
+    """Draw each 2-D code as its label, so that the colours only help.
 
     Args:
         axis: `matplotlib.axes.Axes` to draw on.
         codes: `(n, 2)`.
-        labels: `(n,)` integers.
+        labels: `(n,)` integers, ten different ones at most.
     """
-    classes = np.unique(labels)
-    colors = plt.get_cmap("cividis")(np.linspace(0, 1, len(classes)))
-    for label, color in zip(classes, colors):
-        own = codes[labels == label]
-        axis.scatter(*own.T, s=9, color=color, linewidths=0)
-        axis.text(
-            *np.median(own, axis=0),
-            str(label),
-            ha="center",
-            va="center",
-            fontsize=12,
-            fontweight="bold",
-            bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": color, "alpha": 0.9},
-        )
+    for label, color in zip(np.unique(labels), plt.get_cmap("tab10").colors):
+        axis.scatter(*codes[labels == label].T, s=34, color=color, linewidths=0.2, marker=f"${label}$")
     axis.set(xlabel="code 1", ylabel="code 2")
 
 
@@ -84,44 +72,48 @@ class LiveCurve(keras.callbacks.Callback):
         self.title, self.ylabel, self.names, self.every = title, ylabel, names, every
 
     def on_train_begin(self, logs=None):
-        from IPython.display import HTML, display
-
         self.values = {}
+        self.epoch = 0
         self.start = self.drawn = time.perf_counter()
-        self.bar = display(HTML(self._progress(0)), display_id=True)
-        self.picture = None
+        self.bar = self.picture = None
+        self._show()
 
     def on_epoch_end(self, epoch, logs=None):
-        from IPython.display import HTML
-
+        self.epoch = epoch + 1
         for name in self.names or logs:
-            self.values.setdefault(name, []).append(float(logs[name]))
-        now = time.perf_counter()
-        if now - self.drawn > self.every:
-            self.drawn = now
-            self.bar.update(HTML(self._progress(epoch + 1)))
-            self._draw()
+            if name in logs:  # validation may come every few epochs only
+                self.values.setdefault(name, []).append((epoch + 1, float(logs[name])))
+        if time.perf_counter() - self.drawn > self.every:
+            self._show()
 
     def on_train_end(self, logs=None):
+        self._show()
+
+    def _show(self):
         from IPython.display import HTML
 
-        self.bar.update(HTML(self._progress(len(next(iter(self.values.values()), [])))))
-        self._draw()
+        self.drawn = time.perf_counter()
+        total, seconds = self.params["epochs"], self.drawn - self.start
+        bar = (
+            f'<progress value="{self.epoch}" max="{total}"></progress> {self.epoch} of {total} epochs, {seconds:.0f} s'
+        )
+        self.bar = _display(HTML(bar), self.bar)
+        if self.values:
+            figure, axis = plt.subplots(figsize=(7, 3))
+            for name, points in self.values.items():
+                axis.plot(*zip(*points), "--" if name.startswith("val_") else "-", label=name)
+            axis.set(title=self.title, xlabel="epoch", ylabel=self.ylabel)
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.legend()
+            self.picture = _display(figure, self.picture)
+            plt.close(figure)
 
-    def _progress(self, done):
-        total, seconds = self.params["epochs"], time.perf_counter() - self.start
-        return f'<progress value="{done}" max="{total}"></progress> {done} of {total} epochs, {seconds:.0f} s'
 
-    def _draw(self):
-        from IPython.display import display
+def _display(content, handle):
+    """Show `content` in place of what `handle` shows, or anew; the handle to it (None outside a notebook)."""
+    from IPython.display import display
 
-        figure, axis = plt.subplots(figsize=(7, 3))
-        for name, values in self.values.items():
-            axis.plot(range(1, len(values) + 1), values, "--" if name.startswith("val_") else "-", label=name)
-        axis.set(title=self.title, xlabel="epoch", ylabel=self.ylabel)
-        axis.legend()
-        if self.picture is None:
-            self.picture = display(figure, display_id=True)
-        else:
-            self.picture.update(figure)
-        plt.close(figure)
+    if handle is None:
+        return display(content, display_id=True)
+    handle.update(content)
+    return handle

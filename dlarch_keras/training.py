@@ -27,11 +27,29 @@ import functools
 import inspect
 
 import keras
+import numpy as np
 
 from . import checks
 from .gradients import CompositeOptimizer, RecordingScope, apply_gradients, current_model, value_and_grad
 
-__all__ = ["Model", "apply_gradients", "value_and_grad"]
+__all__ = ["Model", "apply_gradients", "forward", "value_and_grad"]
+
+
+def forward(network, x, batch_size=1024):
+    """Outputs of `network` for a whole array, in inference mode and batch by batch.
+
+    Unlike `predict` it compiles nothing, so that it is cheap for the many small calls of a notebook.
+
+    Args:
+        network: model with one input and one output.
+        x: `(n, ...)`, NumPy.
+        batch_size: examples in memory at a time.
+
+    Returns:
+        `(n, ...)`, NumPy.
+    """
+    batches = (x[start : start + batch_size] for start in range(0, len(x), batch_size))
+    return np.concatenate([keras.ops.convert_to_numpy(network(batch, training=False)) for batch in batches])
 
 
 def _step(method):
@@ -75,7 +93,7 @@ def _spec(tensor):
 
 def _recorded(compile):
     """`compile`, which also remembers the arguments of its outermost call for saving."""
-    names = list(inspect.signature(compile).parameters)[1:]
+    signature = inspect.signature(compile)
 
     @functools.wraps(compile)
     def wrapper(self, *args, **kwargs):
@@ -85,7 +103,10 @@ def _recorded(compile):
         finally:
             self._compiling = not outermost
         if outermost:
-            arguments = {**dict(zip(names, args)), **kwargs}
+            bound = signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            arguments = {**dict(zip(signature.parameters, bound.args)), **bound.kwargs}
+            del arguments["self"]
             # A function, not a dictionary: Keras would look for weights in the optimizers of a dictionary.
             self._serialize_compile_arguments = functools.partial(keras.saving.serialize_keras_object, arguments)
 
@@ -100,30 +121,34 @@ class Model(keras.Model):
     random state included. `check_data` is the door: override it to say what good data is.
     """
 
+    target_is_input = False  # whether fit(x, sample_weight=w) may stand for fit(x, x, sample_weight=w)
     _compiling = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         for name, wrap in {"train_step": _step, "test_step": _step, "compile": _recorded}.items():
-            if name in cls.__dict__:
-                setattr(cls, name, wrap(cls.__dict__[name]))
+            owner = next(base for base in cls.__mro__ if name in base.__dict__)
+            is_mixin = not issubclass(owner, Model) and owner not in Model.__mro__
+            if owner is cls or is_mixin:
+                setattr(cls, name, wrap(owner.__dict__[name]))
 
     @_recorded
-    def compile(self, optimizer="adam", **kwargs):
+    def compile(self, optimizer="adam", loss=None, **kwargs):
         """Choose the optimizer, or a dictionary of them keyed by the attribute that holds each one's network.
 
         Args:
             optimizer: optimizer, its name, or a dictionary of either.
+            loss: None; `train_step` computes it.
             **kwargs: `run_eagerly`, `steps_per_execution`, `jit_compile`, `auto_scale_loss`, as Keras has them.
 
         Raises:
             ValueError: for a loss or metrics, which `train_step` computes itself; networks without variables yet;
                 one optimizer given twice; trainable variables that no optimizer, or more than one, would train.
         """
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if kwargs.get(name) is not None:
+        for name, value in {"loss": loss, **kwargs}.items():
+            if name in ("loss", "loss_weights", "metrics", "weighted_metrics") and value is not None:
                 raise ValueError(
-                    f"`{name}` must be left out of compile(), got {kwargs[name]!r}: "
+                    f"`{name}` must be left out of compile(), got {value!r}: "
                     f"{type(self).__name__} computes its own in train_step."
                 )
         unbuilt = [layer.name for layer in self.layers if not layer.built]
@@ -182,23 +207,55 @@ class Model(keras.Model):
         if checks.is_stream(x):
             return x, y
         self.check_data(x, y)
-        # Keras drops the weights of data without targets; x stands in, and the step leaves it alone.
-        return x, x if y is None and sample_weight is not None else y
+        if y is None and sample_weight is not None:
+            if not self.target_is_input:
+                raise ValueError("`sample_weight` must come with `y`: Keras drops the weights of data without targets.")
+            y = x
+        return x, y
 
-    def fit(self, x=None, y=None, *args, sample_weight=None, validation_data=None, **kwargs):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        **kwargs,
+    ):
         """Train, as `keras.Model.fit` does, after `check_data`."""
+        if class_weight is not None and (y is None or y is x) and not checks.is_stream(x):
+            raise ValueError("`class_weight` must come with class labels `y`.")
         x, y = self._checked(x, y, sample_weight)
         if validation_data is not None and not checks.is_stream(validation_data):
             val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
             val_x, val_y = self._checked(val_x, val_y, val_weight)
             validation_data = keras.utils.pack_x_y_sample_weight(val_x, val_y, val_weight)
-        return super().fit(x, y, *args, sample_weight=sample_weight, validation_data=validation_data, **kwargs)
+        return super().fit(
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            **kwargs,
+        )
 
-    def evaluate(self, x=None, y=None, *args, sample_weight=None, **kwargs):
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **kwargs):
         """Epoch means on held-out data, as `keras.Model.evaluate` gives them, after `check_data`."""
         if not kwargs.get("_use_cached_eval_dataset"):  # fit has checked its validation data already
             x, y = self._checked(x, y, sample_weight)
-        return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
+        return super().evaluate(x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """The model's output for `x`, as `keras.Model.predict` gives it, after `check_data`."""
@@ -206,9 +263,14 @@ class Model(keras.Model):
         return super().predict(x, *args, **kwargs)
 
     def get_config(self):
-        arguments = inspect.signature(type(self).__init__).parameters.values()
-        names = [argument.name for argument in arguments if argument.kind is not argument.VAR_KEYWORD][1:]
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        config = super().get_config()
+        for owner in type(self).__mro__[: type(self).__mro__.index(Model)]:
+            parameters = inspect.signature(owner.__init__).parameters.values() if "__init__" in owner.__dict__ else ()
+            for parameter in list(parameters)[1:]:
+                if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                    value = getattr(self, parameter.name)
+                    config.setdefault(parameter.name, keras.saving.serialize_keras_object(value))
+        return config
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
