@@ -50,9 +50,11 @@ def latent_map(axis, codes, labels):
     Args:
         axis: `matplotlib.axes.Axes` to draw on.
         codes: `(n, 2)`.
-        labels: `(n,)` integers, ten different ones at most.
+        labels: `(n,)` integers.
     """
-    for label, color in zip(np.unique(labels), plt.get_cmap("tab10").colors):
+    colors = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+    for number, label in enumerate(np.unique(labels)):
+        color = colors[number % len(colors)]
         axis.scatter(*codes[labels == label].T, s=34, color=color, linewidths=0.2, marker=f"${label}$")
     axis.set(xlabel="code 1", ylabel="code 2")
 
@@ -64,12 +66,13 @@ class LiveCurve(keras.callbacks.Callback):
         title: what the picture shows.
         ylabel: quantity and unit of the values.
         names: the logged values to draw; all of them by default.
+        yscale: "linear" or "log".
         every: least time between two drawings, seconds.
     """
 
-    def __init__(self, title="", ylabel="loss", names=None, every=1.0):
+    def __init__(self, title="", ylabel="loss", names=None, yscale="linear", every=1.0):
         super().__init__()
-        self.title, self.ylabel, self.names, self.every = title, ylabel, names, every
+        self.title, self.ylabel, self.names, self.yscale, self.every = title, ylabel, names, yscale, every
 
     def on_train_begin(self, logs=None):
         self.values = {}
@@ -102,7 +105,7 @@ class LiveCurve(keras.callbacks.Callback):
             figure, axis = plt.subplots(figsize=(7, 3))
             for name, points in self.values.items():
                 axis.plot(*zip(*points), "--" if name.startswith("val_") else "-", label=name)
-            axis.set(title=self.title, xlabel="epoch", ylabel=self.ylabel)
+            axis.set(title=self.title, xlabel="epoch", ylabel=self.ylabel, yscale=self.yscale)
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.legend()
             self.picture = _display(figure, self.picture)
