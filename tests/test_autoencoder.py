@@ -115,7 +115,9 @@ def test_sample_weight():
     weights = np.linspace(0, 2, len(x)).astype("float32")
     model = autoencoder()
     expected = np.mean(weights * model.reconstruction_error(x))
-    np.testing.assert_allclose(model.evaluate(x, sample_weight=weights, verbose=0), expected, rtol=1e-4)
+    for shape in ((-1,), (-1, 1)):
+        reshaped = weights.reshape(shape)
+        np.testing.assert_allclose(model.evaluate(x, sample_weight=reshaped, verbose=0), expected, rtol=1e-4)
     history = model.fit(x, sample_weight=weights, validation_data=(x, None, weights), batch_size=32, verbose=0).history
     np.testing.assert_allclose(history["loss"], [expected], rtol=1e-4)
     np.testing.assert_allclose(history["val_loss"], [np.mean(weights * model.reconstruction_error(x))], rtol=1e-4)
@@ -137,6 +139,30 @@ def test_the_layers_own_losses_count():
     # Keras's activity regularizer: the sum over the batch, divided by its size.
     expected = sparse.reconstruction_error(x).mean() + 0.1 * np.abs(sparse.encode(x)).sum() / len(x)
     np.testing.assert_allclose(sparse.evaluate(x, batch_size=32, verbose=0), expected, rtol=1e-4)
+    np.testing.assert_allclose(sparse.fit(x, batch_size=32, verbose=0).history["loss"], [expected], rtol=1e-4)
+
+
+def test_training_runs_in_training_mode_and_pixels_stay_in_range():
+    shape, x = (4, 4, 1), images(64, (4, 4, 1))
+    normalized = dense_encoder(shape, 2, (8,), batch_normalization=True, seed=0)
+    model = Autoencoder(normalized, dense_decoder(shape, 2, (), output_activation=None, seed=1))
+    model.compile(keras.optimizers.SGD(0.1))
+    start = normalized.get_weights()
+    model.fit(x, verbose=0)
+    assert not any(np.array_equal(a, b) for a, b in zip(start, normalized.get_weights()))  # statistics as well
+    far = np.full((1, 2), 100, "float32")
+    assert np.abs(model.decoder.predict(far, verbose=0)).max() > 1
+    assert model.decode(far).min() >= 0
+    assert model.decode(far).max() <= 1
+
+
+def test_hidden_layers_differ_and_are_not_linear():
+    network = dense_encoder((16,), 3, (16, 16), seed=0)
+    first, second = (layer.get_weights()[0] for layer in network.layers if getattr(layer, "units", 0) == 16)
+    assert not np.array_equal(first, second)
+    x = images(1, (16,))
+    outputs = network.predict(np.concatenate([x, -x]), verbose=0)
+    assert not np.allclose(outputs[0], -outputs[1])
 
 
 def test_save_load_and_resume(tmp_path):

@@ -353,3 +353,75 @@ def test_the_composite_optimizer_refuses_foreign_variables():
         model.optimizer.apply([])
     with pytest.raises(ValueError):
         apply_gradients(model.optimizer["generator"], [np.zeros(1)], [model.discriminator.trainable_variables[0]])
+
+
+def test_gradients_of_variables_that_the_loss_ignores_are_zero():
+    used, ignored = keras.Variable(2.0), keras.Variable(3.0)
+    _, gradients = value_and_grad(lambda: used**2, [used, ignored])
+    assert [float(gradient) for gradient in gradients] == [4.0, 0.0]
+    assert value_and_grad(lambda: used * 1.0, [])[1] == []
+
+
+def test_value_and_grad_refuses_to_be_nested_and_recovers():
+    w = keras.Variable(2.0)
+    with pytest.raises(ValueError, match="must not call value_and_grad itself"):
+        value_and_grad(lambda: value_and_grad(lambda: w**3, [w])[1][0], [w])
+    assert float(value_and_grad(lambda: w**3, [w])[1][0]) == 12
+
+
+def test_a_scaling_optimizer_is_refused_where_no_loss_was_scaled():
+    w = keras.Variable(2.0)
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+    with pytest.raises(ValueError, match="must not scale the loss outside"):
+        apply_gradients(optimizer, value_and_grad(lambda: w**2, [w])[1], [w])
+
+
+def test_a_train_step_from_a_mixin_works_on_every_backend():
+    class Step:
+        train_step = Regressor.__dict__["train_step"].__wrapped__
+
+    class Mixed(Step, Regressor):
+        pass
+
+    model, plain = Mixed(network(6, 2, seed=1)), regressor(optimizer=keras.optimizers.SGD(0.1))
+    model.compile(keras.optimizers.SGD(0.1))
+    fit(model)
+    fit(plain)
+    assert_same(state(model), state(plain))
+
+
+def test_defaults_of_compile_are_saved(tmp_path):
+    model = Regressor(network(6, 2))
+    model.compile()
+    fit(model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert_same(state(model), state(loaded), rtol=0)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Named(Regressor):
+    def __init__(self, title="", **kwargs):
+        super().__init__(**kwargs)
+        self.title = title
+
+
+def test_arguments_of_every_constructor_are_saved(tmp_path):
+    model = Named("heights", network=network(6, 2))
+    model.compile()
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").title == "heights"
+    assert Named.from_config(model.get_config()).title == "heights"
+
+
+def test_a_composite_optimizer_has_no_learning_rate_of_its_own():
+    with pytest.raises(AttributeError, match="Each optimizer has its own"):
+        gan().optimizer.learning_rate = 0.5
+
+
+def test_weights_without_targets_are_refused(make):
+    x, *_ = toy_models.data()
+    with pytest.raises(ValueError, match="`sample_weight` must come with `y`"):
+        make().fit(x, sample_weight=np.ones(len(x)), verbose=0)
+    with pytest.raises(ValueError, match="`class_weight` must come with class labels"):
+        make().fit(x, class_weight={0: 1.0}, verbose=0)
