@@ -19,8 +19,9 @@ def test_the_results_table_shows_the_measured_figures():
 
 def test_the_overhead_is_the_measured_one():
     results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "training.csv").set_index("task")
-    ratio = results.loc["Model.fit over a hand-written loop"]
-    assert f"{ratio['value']:.2f} ± {ratio['sd']:.2f}" in README
+    for task in ("Model.fit", "Model.fit, steps_per_execution=10"):
+        ratio = results.loc[task]
+        assert f"{ratio['value']:.2f} ± {ratio['sd']:.2f}" in README
 
 
 def test_links_lead_somewhere():
