@@ -13,7 +13,7 @@ def test_the_results_table_shows_the_measured_figures():
     results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "autoencoder.csv").set_index("task")
     for k in (2, 30, 32):
         pca, ours = results.loc[f"PCA, k={k}"], results.loc[f"autoencoder, k={k}"]
-        row = f"| {k} | {pca['value']:.4f} | {ours['value']:.4f} ± {ours['sd']:.4f} | {ours['seconds']:.0f} |"
+        row = f"| {k} | {pca['value']:.5f} | {ours['value']:.5f} ± {ours['sd']:.5f} | {ours['seconds']:.0f} |"
         assert row in README
 
 
