@@ -24,7 +24,7 @@ class ShowsTheLastBatch(Autoencoder):
 
 @keras.saving.register_keras_serializable("tests")
 class SavedWithoutItsSecondOptimizer(TinyGAN):
-    """Keeps the second optimizer beside `self.optimizer`, where saving does not look (keras-io#729, keras#20579)."""
+    """Leaves its second optimizer out of what it saves (keras-io#729, keras#20579)."""
 
     def compile(self, generator_optimizer, discriminator_optimizer, **kwargs):
         super().compile(generator_optimizer, discriminator_optimizer, **kwargs)

@@ -242,3 +242,21 @@ def test_networks_that_do_not_fit_are_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             Autoencoder(*arguments)
+
+
+def test_a_layer_in_both_networks_is_refused():
+    """Keras would save such a model and not load it."""
+    shared = keras.layers.Dense(4)
+    first, second = keras.Input((4,)), keras.Input((4,))
+    with pytest.raises(ValueError, match="`decoder` must have variables of its own"):
+        Autoencoder(keras.Model(first, shared(first)), keras.Model(second, shared(second)))
+
+
+@pytest.mark.parametrize(
+    "ending", [keras.ops.sigmoid, keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, "sigmoid")])]
+)
+def test_a_sigmoid_is_found_however_it_is_written(ending):
+    code = keras.Input((2,))
+    decoder = keras.Model(code, ending(keras.layers.Dense(4)(code)))
+    with pytest.raises(ValueError, match="`decoder` must end in logits"):
+        Autoencoder(dense_encoder((4,), 2, ()), decoder, "binary_crossentropy")
