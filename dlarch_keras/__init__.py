@@ -3,10 +3,15 @@
 import importlib
 
 _MODULE_OF = {
+    "AnomalyDetector": "anomaly_detection",
     "Autoencoder": "autoencoder",
+    "DenoisingAutoencoder": "denoising_autoencoder",
+    "ImageAnomalyDetector": "image_anomaly_detection",
     "load_fashion_mnist": "datasets",
     "load_mnist": "datasets",
+    "psnr": "metrics.reconstruction",
     "show_source": "plots",
+    "ssim": "metrics.reconstruction",
 }
 
 __all__ = list(_MODULE_OF)

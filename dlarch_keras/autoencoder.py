@@ -47,31 +47,31 @@ class Autoencoder(Model):
     def call(self, x, training=False):
         return self.decoder(self.encoder(x, training=training), training=training)
 
-    def loss_of(self, x, sample_weight=None, training=False):
-        """Reconstruction loss of a batch, a scalar: mean over elements and examples, plus the layers' own losses."""
-        x = keras.ops.cast(x, "float32")
+    def loss_of(self, x, y=None, sample_weight=None, training=False):
+        """Loss of a batch, a scalar: mean over elements and examples, plus the layers' own losses. `y` None: `x`."""
         outputs = keras.ops.cast(self(x, training=training), "float32")
+        target = keras.ops.cast(x if y is None else y, "float32")
         if self.reconstruction_loss == "mse":
-            losses = keras.ops.square(x - outputs)
+            losses = keras.ops.square(target - outputs)
         else:
-            losses = keras.ops.binary_crossentropy(x, outputs, from_logits=True)
-        losses = keras.ops.mean(keras.ops.reshape(losses, (keras.ops.shape(x)[0], -1)), axis=1)
+            losses = keras.ops.binary_crossentropy(target, outputs, from_logits=True)
+        losses = keras.ops.mean(keras.ops.reshape(losses, (keras.ops.shape(target)[0], -1)), axis=1)
         if sample_weight is not None:
             losses = losses * keras.ops.reshape(keras.ops.cast(sample_weight, "float32"), (-1,))
         return keras.ops.mean(losses) + sum(self.losses)
 
     def train_step(self, data):
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         loss, gradients = value_and_grad(
-            lambda: self.loss_of(x, sample_weight, training=True), self.trainable_variables
+            lambda: self.loss_of(x, y, sample_weight, training=True), self.trainable_variables
         )
         apply_gradients(self.optimizer, gradients, self.trainable_variables)
         self.loss_tracker.update_state(loss, sample_weight=keras.ops.shape(x)[0])
         return {"loss": self.loss_tracker.result()}
 
     def test_step(self, data):
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        self.loss_tracker.update_state(self.loss_of(x, sample_weight), sample_weight=keras.ops.shape(x)[0])
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        self.loss_tracker.update_state(self.loss_of(x, y, sample_weight), sample_weight=keras.ops.shape(x)[0])
         return {"loss": self.loss_tracker.result()}
 
     @property
@@ -82,7 +82,8 @@ class Autoencoder(Model):
 
     def check_data(self, x, y=None):
         self._checked_x(x)
-        if y is not None and y is not x and not isinstance(y, keras.KerasTensor):
+        alike = isinstance(y, keras.KerasTensor) and y.shape == x.shape  # within a step there is no telling more
+        if y is not None and y is not x and not alike:
             raise ValueError("`y` must be left out: an autoencoder's target is its input `x`.")
 
     def _checked_x(self, x):

@@ -1,0 +1,146 @@
+"""The denoising autoencoder: corrupt the input, ask for the clean one (Vincent et al. 2008)."""
+
+import keras
+
+from . import checks
+from .autoencoder import Autoencoder
+
+
+class Corruption(keras.layers.Layer):
+    """A layer that spoils its input while training and passes it on otherwise.
+
+    A subclass defines `corrupt(x)`, which draws from `self.seed_generator`.
+
+    Args:
+        seed: integer, or None for other noise in each process.
+    """
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, x, training=False):
+        return self.corrupt(x) if training else x
+
+    def corrupt(self, x):
+        """The spoiled version of a batch, drawn anew at each call: `(n, *shape)` → the same shape."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class GaussianCorruption(Corruption):
+    """Adds independent normal noise to every element, and clips pixels to [0, 1].
+
+    Args:
+        stddev: standard deviation of the noise; or a pair (low, high), from which each example draws its own.
+        clip: whether to clip to [0, 1]; False for table rows.
+        seed: integer, or None for other noise in each process.
+
+    Raises:
+        ValueError: for a standard deviation below 0, or a pair in the wrong order.
+    """
+
+    def __init__(self, stddev, clip=True, seed=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        low, high = stddev if isinstance(stddev, (list, tuple)) and len(stddev) == 2 else (stddev, stddev)
+        if not all(isinstance(bound, (int, float)) for bound in (low, high)) or not 0 <= low <= high < float("inf"):
+            raise ValueError(f"`stddev` must be a number from 0 on, or a pair (low, high) of them, got {stddev!r}.")
+        self.stddev = stddev
+        self.clip = clip
+
+    def corrupt(self, x):
+        noise = keras.random.normal(keras.ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
+        stddev = self.stddev
+        if isinstance(stddev, (list, tuple)):
+            one_each = (keras.ops.shape(x)[0],) + (1,) * (len(x.shape) - 1)
+            stddev = keras.random.uniform(one_each, *stddev, dtype=x.dtype, seed=self.seed_generator)
+        noisy = x + stddev * noise
+        return keras.ops.clip(noisy, 0, 1) if self.clip else noisy
+
+    def get_config(self):
+        return {**super().get_config(), "stddev": self.stddev, "clip": self.clip}
+
+
+class _RandomElements(Corruption):
+    """Corruption of a random share of the elements, each chosen by itself."""
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+            raise ValueError(f"`rate` must be a number within [0, 1], got {rate!r}.")
+        self.rate = rate
+
+    def uniform(self, x):
+        return keras.random.uniform(keras.ops.shape(x), dtype="float32", seed=self.seed_generator)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class MaskingCorruption(_RandomElements):
+    """Sets a random share `rate` of the elements to 0 (Vincent et al. 2008).
+
+    Unlike Dropout it does not scale the others up: they stay what they were.
+
+    Args:
+        rate: probability of each element to be masked, in [0, 1].
+        seed: integer, or None for other noise in each process.
+    """
+
+    def corrupt(self, x):
+        return keras.ops.where(self.uniform(x) < self.rate, keras.ops.zeros_like(x), x)
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class SaltAndPepperCorruption(_RandomElements):
+    """Sets a random share `rate` of the elements to 0 or 1, by the toss of a fair coin.
+
+    Args:
+        rate: probability of each element to be hit, in [0, 1].
+        seed: integer, or None for other noise in each process.
+    """
+
+    def corrupt(self, x):
+        uniform = self.uniform(x)
+        salted = keras.ops.where(uniform < self.rate / 2, keras.ops.ones_like(x), x)
+        return keras.ops.where(uniform >= 1 - self.rate / 2, keras.ops.zeros_like(x), salted)
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class DenoisingAutoencoder(Autoencoder):
+    """An autoencoder that sees a corrupted input while training, and is asked for the clean one.
+
+    `fit(x)` takes clean examples: every step corrupts them anew. Where noisy and clean versions exist as pairs (to
+    validate, or real ones), they are `x` and `y`: `validation_data=(noisy, clean)`. `reconstruct(noisy)` denoises.
+
+    Args:
+        encoder, decoder, reconstruction_loss: as in `Autoencoder`. The code may be of any shape.
+        corruption: a layer that acts in training only, such as `GaussianCorruption(0.5)`.
+
+    Raises:
+        ValueError: for networks that do not fit each other or the loss, or a `corruption` that is not a layer.
+    """
+
+    def __init__(self, encoder, decoder, corruption, reconstruction_loss="mse", **kwargs):
+        super().__init__(encoder, decoder, reconstruction_loss, **kwargs)
+        if not isinstance(corruption, keras.layers.Layer):
+            raise ValueError(f"`corruption` must be a keras.layers.Layer, got {type(corruption).__name__}.")
+        if not corruption.built:
+            corruption.build(encoder.input_shape)
+        self.corruption = corruption
+
+    def call(self, x, training=False):
+        return super().call(self.corruption(x, training=training), training=training)
+
+    def check_data(self, x, y=None):
+        x = self._checked_x(x)
+        if y is not None:
+            checks.array("y", y, x.shape, *self._range)
