@@ -102,7 +102,9 @@ class Autoencoder(Model):
 
     def reconstruct(self, x):
         """`decode(encode(x))`: `(n, *shape)` → the same shape, NumPy."""
-        return self.decode(self.encode(x))
+        x = self._checked_x(x)
+        # Networks of any image size return whole multiples of their stride.
+        return self.decode(self.encode(x))[tuple(slice(length) for length in x.shape)]
 
     def reconstruction_error(self, x):
         """Squared error of each reconstruction, mean over its elements: `(n, *shape)` → `(n,)`, NumPy."""

@@ -2,7 +2,8 @@
 
 An encoder maps `image_shape` to a code of `latent_dim` numbers, a decoder maps it back. `image_shape` is
 `(height, width, channels)` of any size, or `(features,)` for table rows with the dense pair. Weights start from the
-Glorot uniform distribution (Glorot & Bengio 2010); the same `seed` gives the same weights.
+Glorot uniform distribution (Glorot & Bengio 2010); the same `seed` gives the same weights. The residual pair has no
+dense layer: its code is a small image, and images of any size go through it.
 """
 
 import itertools
@@ -131,6 +132,74 @@ def convolutional_decoder(
         dtype="float32",
     )(x)
     return keras.Model(code, outputs, name=name)
+
+
+def residual_encoder(
+    channels, filters=(32, 128), blocks=1, activation="silu", batch_normalization=True, seed=None, name="encoder"
+):
+    """4×4 convolutions of stride 2, then residual blocks (He et al. 2016): no dense layer, so any image size goes in.
+
+    Args:
+        channels: of the image.
+        filters: channels of each convolution; height and width halve (rounded up) with each.
+        blocks: number of residual blocks after them.
+        activation, batch_normalization, seed, name: as in `dense_encoder`.
+
+    Returns:
+        `keras.Model`: `(n, height, width, channels)` → `(n, height / 2^k, width / 2^k, filters[-1])`, k convolutions.
+    """
+    hidden = _HiddenLayers(activation, batch_normalization, seed)
+    inputs = x = keras.Input((None, None, channels))
+    for count in filters:
+        x = hidden(layers.Conv2D, x, count, 4, 2, "same")
+    return keras.Model(inputs, _residual_blocks(hidden, x, blocks, filters[-1]), name=name)
+
+
+def residual_decoder(
+    channels,
+    filters=(128, 32),
+    blocks=1,
+    activation="silu",
+    batch_normalization=True,
+    output_activation="sigmoid",
+    seed=None,
+    name="decoder",
+):
+    """The mirror of `residual_encoder`: residual blocks, then 4×4 transposed convolutions that each double the size.
+
+    Args:
+        channels, blocks, activation, batch_normalization, seed, name: as in `residual_encoder`.
+        filters: channels before each doubling, the first those of the code.
+        output_activation: "sigmoid" for pixels, None for logits or unbounded values.
+
+    Returns:
+        `keras.Model`: `(n, height, width, filters[0])` → `(n, 2^k height, 2^k width, channels)`, k doublings.
+    """
+    hidden = _HiddenLayers(activation, batch_normalization, seed)
+    code = keras.Input((None, None, filters[0]))
+    x = _residual_blocks(hidden, code, blocks, filters[0])
+    for count in filters[1:]:
+        x = hidden(layers.Conv2DTranspose, x, count, 4, 2, "same")
+    outputs = layers.Conv2DTranspose(
+        channels,
+        4,
+        2,
+        "same",
+        activation=output_activation,
+        kernel_initializer=hidden.initializer(),
+        dtype="float32",
+    )(x)
+    return keras.Model(code, outputs, name=name)
+
+
+def _residual_blocks(hidden, x, blocks, filters):
+    for _ in range(blocks):
+        inner = hidden(layers.Conv2D, x, filters, 3, 1, "same")
+        # A block starts out as a small change, so that many of them can be stacked without normalisation.
+        small = keras.initializers.VarianceScaling(0.1, "fan_avg", "uniform", next(hidden.seeds))
+        inner = layers.Conv2D(filters, 3, padding="same", kernel_initializer=small)(inner)
+        x = layers.Add()([x, inner])
+    return x
 
 
 class _HiddenLayers:

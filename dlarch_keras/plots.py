@@ -9,6 +9,7 @@ import time
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 
 def show_source(*objects):
@@ -57,6 +58,46 @@ def latent_map(axis, codes, labels):
         color = colors[number % len(colors)]
         axis.scatter(*codes[labels == label].T, s=34, color=color, linewidths=0.2, marker=f"${label}$")
     axis.set(xlabel="code 1", ylabel="code 2")
+
+
+def detection_curves(scores, labels, thresholds=(), title=None):
+    """Draw how a detector's scores spread, its ROC curve and its precision-recall curve, with thresholds on all three.
+
+    Args:
+        scores: `(n,)`, higher = more anomalous.
+        labels: `(n,)`, 1 = anomaly, 0 = normal.
+        thresholds: scores from which on there is an alert; marked A, B, ... in this order.
+        title: what the picture shows.
+
+    Returns:
+        `matplotlib.figure.Figure`
+    """
+    figure, (spread, roc, recall_axis) = plt.subplots(1, 3, figsize=(10, 3.4))
+    false_alarms, hits, roc_thresholds = roc_curve(labels, scores)
+    precision, recall, recall_thresholds = precision_recall_curve(labels, scores)
+    bins = np.linspace(*np.quantile(scores, [0.001, 0.999]), 60)
+    for label, name in ((0, "normal"), (1, "anomaly")):
+        shown = scores[labels == label].clip(bins[0], bins[-1])  # the outermost bars hold what lies beyond
+        spread.hist(shown, bins, density=True, alpha=0.6, label=name)
+    roc.plot(false_alarms, hits)
+    roc.plot([0, 1], [0, 1], ":", color="0.6")
+    recall_axis.plot(recall[:-1], precision[:-1])
+    recall_axis.axhline(np.mean(labels), linestyle=":", color="0.6")
+    for letter, threshold in zip("ABCDEFGH", thresholds):
+        spread.axvline(threshold, color="0.2", linewidth=1)
+        spread.text(threshold, spread.get_ylim()[1], letter, ha="center", va="bottom")
+        at = np.flatnonzero(roc_thresholds >= threshold)[-1]
+        roc.annotate(letter, (false_alarms[at], hits[at]), fontweight="bold", ha="center", va="center")
+        at = min(np.searchsorted(recall_thresholds, threshold), len(recall_thresholds) - 1)
+        recall_axis.annotate(letter, (recall[at], precision[at]), fontweight="bold", ha="center", va="center")
+    spread.set(xlabel="anomaly score", ylabel="density")
+    spread.legend()
+    roc.set(xlabel="share of normal rows alerted", ylabel="share of anomalies found")
+    recall_axis.set(xlabel="share of anomalies found (recall)", ylabel="share of alerts that are right (precision)")
+    recall_axis.set_ylim(0, 1.05)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
+    return figure
 
 
 class LiveCurve(keras.callbacks.Callback):

@@ -3,8 +3,44 @@
 Loaders return `(x_train, y_train), (x_test, y_test)`, as `keras.datasets` does.
 """
 
+from dlarch_keras.datasets.adbench import ADBENCH_NAMES, load_adbench, one_class_split
+from dlarch_keras.datasets.ai4i import load_ai4i
+from dlarch_keras.datasets.credit_card import load_credit_card
 from dlarch_keras.datasets.fashion_mnist import FASHION_MNIST_CLASSES, load_fashion_mnist
 from dlarch_keras.datasets.files import data_dir, find_file
 from dlarch_keras.datasets.mnist import load_mnist
+from dlarch_keras.datasets.network_flows import generate_flows, load_network_flows
+from dlarch_keras.datasets.nsl_kdd import NSL_KDD_CATEGORIES, load_nsl_kdd
+from dlarch_keras.datasets.photographs import load_photographs
+from dlarch_keras.datasets.textures import TEXTURE_CLASSES, add_defects, load_textures
+from dlarch_keras.datasets.transactions import (
+    generate_transactions,
+    split_by_time,
+    terminal_risk,
+    transaction_features,
+)
 
-__all__ = ["FASHION_MNIST_CLASSES", "data_dir", "find_file", "load_fashion_mnist", "load_mnist"]
+__all__ = [
+    "ADBENCH_NAMES",
+    "FASHION_MNIST_CLASSES",
+    "NSL_KDD_CATEGORIES",
+    "TEXTURE_CLASSES",
+    "add_defects",
+    "data_dir",
+    "find_file",
+    "generate_flows",
+    "generate_transactions",
+    "load_adbench",
+    "load_ai4i",
+    "load_credit_card",
+    "load_fashion_mnist",
+    "load_mnist",
+    "load_network_flows",
+    "load_nsl_kdd",
+    "load_photographs",
+    "load_textures",
+    "one_class_split",
+    "split_by_time",
+    "terminal_risk",
+    "transaction_features",
+]

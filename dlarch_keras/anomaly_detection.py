@@ -1,0 +1,309 @@
+"""Anomaly detection in tables: an autoencoder learns what rows look like, and the rows it fails to copy are suspect.
+
+Sakurada & Yairi, "Anomaly detection using autoencoders with nonlinear dimensionality reduction", MLSDA 2014; trained on
+noisy copies after Vincent et al., "Extracting and composing robust features with denoising autoencoders", ICML 2008.
+"""
+
+import json
+import numbers
+
+import keras
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .autoencoder import Autoencoder
+from .networks import dense_decoder, dense_encoder
+from .tables import TablePreparation
+from .training import forward
+
+ROWS = 2048  # scored at a time, always this many: a matrix product of another shape may round otherwise
+ROUNDS = 4  # of training, between which rows are trimmed
+FORMAT = "dlarch_keras.AnomalyDetector 1"
+
+
+class AnomalyDetector(OutlierMixin, BaseEstimator):
+    """Scores the rows of a table by how badly a denoising autoencoder reconstructs them.
+
+    A row's anomaly score is a sum over its columns, so that it can be explained: over the encoded columns (see
+    `tables.TablePreparation`, which says how categories, missing values, heavy tails and constant columns are handled),
+    log(1 + value²) + log(1 + residual²), where the value has mean 0 and variance 1 and the residual, value minus
+    reconstruction, is divided by its standard deviation. Either term is a Cauchy variable's negative log-density: how
+    unlikely the value is by itself, and how unlikely beside the row's other values. A value that no training row had, such
+    as an unseen category, adds log(1 + training rows), as an indicator column of one row in all of those would.
+
+    Args:
+        latent_dim: length of the code; None for half the number of encoded columns.
+        hidden_units: widths of the encoder's layers; the decoder mirrors them.
+        noise: standard deviation of the noise added to the encoded columns in training.
+        trim: share of the training rows that are left out for the rest of the training whenever a quarter of it is
+            over, those with the largest errors: anomalies among them are not learned.
+        contamination: share of the held-back rows that `predict` calls anomalies.
+        validation_share: share of the rows that are held back from training, for the threshold.
+        steps: gradient steps, whatever the number of rows.
+        batch_size: rows a step.
+        learning_rate: of Adam at the start; it falls to zero on a cosine.
+        random_state: integer, `numpy.random.RandomState` or None.
+
+    Attributes:
+        offset_: the score below which a row is an anomaly.
+        n_features_in_, feature_names_in_: columns of the table, and their names if it was a data frame.
+        autoencoder_: the trained `Autoencoder`.
+        preparation_: the fitted `TablePreparation`.
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_dim=None,
+        hidden_units=(64,),
+        noise=0.5,
+        trim=0.1,
+        contamination=0.05,
+        validation_share=0.1,
+        steps=1000,
+        batch_size=256,
+        learning_rate=2e-3,
+        random_state=None,
+    ):
+        self.latent_dim = latent_dim
+        self.hidden_units = hidden_units
+        self.noise = noise
+        self.trim = trim
+        self.contamination = contamination
+        self.validation_share = validation_share
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
+
+    def fit(self, X, y=None):
+        """Learn what the rows of `X` have in common, anomalies among them or not.
+
+        Args:
+            X: `(n, columns)`: data frame, or array of numbers; NaN where a value is missing.
+            y: not used; scikit-learn's convention.
+
+        Returns:
+            The fitted detector.
+
+        Raises:
+            ValueError: for what is not such a table, fewer than two rows, rows that are all the same, and arguments of
+                the constructor out of their range.
+        """
+        self._check_arguments()
+        frame = self._frame(X, reset=True)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 2**20))
+        order = np.random.default_rng(seed).permutation(len(frame))
+        held_back = max(1, round(self.validation_share * len(frame)))
+        training, validation = frame.iloc[order[held_back:]], frame.iloc[order[:held_back]]
+        self.preparation_ = TablePreparation().fit(training)
+        encoded = self.preparation_.transform(training)
+        self.autoencoder_ = self._build(encoded.shape[1], seed)
+        self._train(encoded, seed)
+        self._novelty = 2 * float(np.log1p(len(training)))
+        self.offset_ = _threshold(self._scores(validation), self.contamination)
+        return self
+
+    def _check_arguments(self):
+        whole, real = numbers.Integral, numbers.Real
+        for name, kind, valid, expected in [
+            ("latent_dim", (whole, type(None)), lambda v: v is None or v >= 1, "a positive integer or None"),
+            ("noise", real, lambda v: 0 <= v < np.inf, "a number of at least 0"),
+            ("trim", real, lambda v: 0 <= v < 1, "a number in [0, 1)"),
+            ("contamination", real, lambda v: 0 < v <= 0.5, "a number in (0, 0.5]"),
+            ("validation_share", real, lambda v: 0 < v < 1, "a number in (0, 1)"),
+            ("steps", whole, lambda v: v >= 1, "a positive integer"),
+            ("batch_size", whole, lambda v: v >= 1, "a positive integer"),
+            ("learning_rate", real, lambda v: 0 < v < np.inf, "a positive number"),
+        ]:
+            value = getattr(self, name)
+            if not isinstance(value, kind) or isinstance(value, bool) or not valid(value):
+                raise ValueError(f"`{name}` must be {expected}, got {value!r}.")
+        units = self.hidden_units
+        if not isinstance(units, (tuple, list)) or not all(isinstance(unit, whole) and unit >= 1 for unit in units):
+            raise ValueError(f"`hidden_units` must be a tuple of positive integers, got {units!r}.")
+
+    def _frame(self, X, reset=False):
+        """`X` as a data frame of the right width and columns, or a ValueError."""
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            if X.empty:
+                raise ValueError(f"`X` must have rows and columns, got shape {X.shape}.")
+        else:
+            X = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan")
+            X = pd.DataFrame(X.astype("float64") if X.dtype == bool else X)
+        if reset and len(X) < 2:
+            raise ValueError(f"`X` must have at least 2 rows to train on, got n_samples = {len(X)}.")
+        return X
+
+    def _build(self, width, seed):
+        latent_dim = int(self.latent_dim or -(-width // 2))
+        hidden = tuple(int(units) for units in self.hidden_units)
+        rows = keras.Input((width,))
+        noisy = keras.layers.GaussianNoise(self.noise, seed=seed)(rows)
+        encoder = dense_encoder((width,), latent_dim, hidden, "silu", seed=seed + 1)
+        decoder = dense_decoder(
+            (width,), latent_dim, hidden[::-1], "silu", output_activation=None, seed=seed + 2 + len(hidden)
+        )
+        return Autoencoder(keras.Model(rows, encoder(noisy)), decoder)
+
+    def _train(self, encoded, seed):
+        """Train in rounds; before each, the rows with the highest scores so far are left out."""
+        rounds = min(ROUNDS, self.steps)
+        rng = np.random.default_rng(seed + 1)
+        several = 1 if keras.backend.backend() == "torch" else 50
+        schedule = keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)
+        self.autoencoder_.compile(keras.optimizers.Adam(schedule), steps_per_execution=several, jit_compile=False)
+        kept = max(1, round((1 - self.trim) * len(encoded)))
+        scores = np.log1p(encoded**2).sum(axis=1)
+        for steps in (len(part) for part in np.array_split(np.arange(self.steps), rounds)):
+            typical = np.argsort(scores, kind="stable")[:kept]
+            size = steps * self.batch_size
+            order = np.concatenate([rng.permutation(typical) for _ in range(-(-size // kept))])[:size]
+            self.autoencoder_.fit(encoded[order], batch_size=self.batch_size, shuffle=False, verbose=0)
+            residuals = encoded - forward(self.autoencoder_, encoded, ROWS)
+            self._residual_scale = residuals[typical].std(axis=0, dtype="float64") + 1e-6
+            scores = self._surprise(encoded, residuals).sum(axis=1)
+
+    def _surprise(self, values, residuals):
+        """What each encoded column adds to the anomaly score, `(n, encoded)`."""
+        return np.log1p(values.astype("float64") ** 2) + np.log1p((residuals / self._residual_scale) ** 2)
+
+    def _batches(self, frame):
+        """Contributions of each column, `(n, columns)`, for `ROWS` rows at a time."""
+        owned = (self.preparation_.owners[:, None] == np.arange(self.n_features_in_)).astype("float64")
+        for start in range(0, len(frame), ROWS):
+            part = frame.iloc[start : start + ROWS]
+            values = np.zeros((ROWS, len(owned)), "float32")
+            values[: len(part)] = self.preparation_.transform(part)
+            contributions = self._surprise(values, values - forward(self.autoencoder_, values, ROWS)) @ owned
+            yield contributions[: len(part)] + self._novelty * self.preparation_.novelties(part)
+
+    def _scores(self, frame):
+        return -np.concatenate([contributions.sum(axis=1) for contributions in self._batches(frame)])
+
+    def score_samples(self, X):
+        """Score each row, higher for more normal: `(n, columns)` → `(n,)`; minus the sum of `explain(X)`.
+
+        Raises:
+            ValueError: for a table whose columns are not those of the training, in the same order.
+        """
+        check_is_fitted(self)
+        return self._scores(self._frame(X))
+
+    def decision_function(self, X):
+        """Return `score_samples(X) - offset_`, negative for anomalies: `(n, columns)` → `(n,)`."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """Return −1 for an anomaly, 1 for any other row: `(n, columns)` → `(n,)`."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def explain(self, X):
+        """Say how much each column contributes to a row's anomaly score, which is the sum and `-score_samples(X)`.
+
+        Returns:
+            `(n, columns)`, at least 0; a data frame with the same index and columns for a data frame.
+        """
+        check_is_fitted(self)
+        frame = self._frame(X)
+        contributions = np.concatenate(list(self._batches(frame)))
+        if isinstance(X, pd.DataFrame):
+            return pd.DataFrame(contributions, index=X.index, columns=X.columns)
+        return contributions
+
+    def calibrate(self, X, budget):
+        """Set the threshold from rows that were not trained on, to what you can afford to look at.
+
+        Args:
+            X: `(n, columns)`, validation rows: as many as arrive in the time that the budget is for.
+            budget: number of alerts among them as an integer, or their share as a float. Rows that tie at the
+                threshold raise no alert.
+
+        Returns:
+            The detector, with another `offset_`.
+
+        Raises:
+            ValueError: as `score_samples`, and for a budget out of range.
+        """
+        scores = self.score_samples(X)
+        whole = isinstance(budget, numbers.Integral)
+        number = isinstance(budget, numbers.Real) and not isinstance(budget, (bool, np.bool_))
+        if not number or not 0 <= budget <= (len(scores) if whole else 1):
+            raise ValueError(
+                f"`budget` must be an integer from 0 to {len(scores)}, the number of rows, or a share in [0, 1], "
+                f"got {budget!r}."
+            )
+        self.offset_ = _threshold(scores, budget / len(scores) if whole else budget)
+        return self
+
+    def save(self, path):
+        """Write the fitted detector to one file, an `.npz` archive that holds numbers and JSON only."""
+        check_is_fitted(self)
+        parameters = self.get_params()
+        if not isinstance(self.random_state, (numbers.Integral, type(None))):
+            parameters["random_state"] = None
+        about = {
+            "format": FORMAT,
+            "parameters": parameters,
+            "preparation": self.preparation_.get_state(),
+            "has_names": hasattr(self, "feature_names_in_"),
+        }
+        weights = {f"weight_{number}": weight for number, weight in enumerate(self.autoencoder_.get_weights())}
+        with open(path, "wb") as file:  # np.savez would add a suffix to a name
+            np.savez(
+                file,
+                about=json.dumps(about, default=_plain),
+                scalars=[self.offset_, self._novelty],
+                residual_scale=self._residual_scale,
+                **weights,
+            )
+
+    @classmethod
+    def load(cls, path):
+        """Read a detector that `save` wrote; its scores are the same to the last bit on the same machine.
+
+        Raises:
+            ValueError: for any other file, and for one that is truncated or damaged.
+        """
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            about = json.loads(str(arrays["about"]))
+            if about["format"] != FORMAT:
+                raise ValueError(f"format {about['format']!r}")
+            detector = cls(**about["parameters"] | {"hidden_units": tuple(about["parameters"]["hidden_units"])})
+            detector.preparation_ = TablePreparation.from_state(about["preparation"])
+            detector.n_features_in_ = len(detector.preparation_.names)
+            if about["has_names"]:
+                detector.feature_names_in_ = np.array(detector.preparation_.names, dtype=object)
+            detector.offset_, detector._novelty = arrays["scalars"].tolist()
+            detector._residual_scale = arrays["residual_scale"]
+            detector.autoencoder_ = detector._build(len(detector.preparation_.owners), 0)
+            count = len(detector.autoencoder_.weights)
+            detector.autoencoder_.set_weights([arrays[f"weight_{number}"] for number in range(count)])
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # a damaged archive can make its readers raise almost anything
+            raise ValueError(f"`path` must name a file written by AnomalyDetector.save, got {path}: {error}") from error
+        return detector
+
+
+def _threshold(scores, share):
+    """The score that `share` of the scores lie below, as nearly as ties and whole numbers allow."""
+    ordered = np.append(np.sort(scores), np.inf)
+    return float(ordered[min(int(share * len(scores) + 0.5), len(scores))])
+
+
+def _plain(value):
+    """NumPy's numbers, as JSON has them."""
+    return value.item()

@@ -1,0 +1,376 @@
+"""The detector for tables, on the backend of this process."""
+
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from dlarch_keras import AnomalyDetector
+from dlarch_keras.anomaly_detection import ROWS, Autoencoder
+from dlarch_keras.tables import TablePreparation
+from tests.bad_input import bad_arrays
+
+QUICK = {"steps": 4, "hidden_units": (8,), "batch_size": 32, "random_state": 0}
+THRESHOLD = "the threshold comes from held-back rows, so that the share of alerts among training rows is another"
+
+
+def numbers(n=200, columns=4, seed=0):
+    """Rows near a plane: the last column is the sum of the others."""
+    x = np.random.default_rng(seed).normal(size=(n, columns))
+    x[:, -1] = x[:, :-1].sum(axis=1) + 0.1 * x[:, -1]
+    return x
+
+
+def table(n=200, seed=0):
+    """A data frame with every kind of column."""
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "amount": rng.lognormal(size=n),
+            "country": rng.choice(["DE", "FR", "IT"], n, p=[0.6, 0.3, 0.1]),
+            "online": rng.random(n) < 0.3,
+            "weekday": pd.Categorical(rng.integers(0, 7, n)),
+            "version": np.full(n, 3),
+            "age": np.where(rng.random(n) < 0.2, np.nan, rng.normal(40, 10, n)),
+            "items": pd.array(rng.integers(1, 9, n), dtype="Int64"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return AnomalyDetector(**QUICK).fit(table())
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Tracing a function for the few steps of a check would take most of its time."""
+    compile = Autoencoder.compile
+    arguments = {"run_eagerly": True, "steps_per_execution": 1}
+    monkeypatch.setattr(Autoencoder, "compile", lambda self, optimizer, **_: compile(self, optimizer, **arguments))
+
+
+@parametrize_with_checks(
+    [AnomalyDetector(steps=1, hidden_units=(4,), batch_size=8)],
+    expected_failed_checks=lambda _: {"check_outliers_train": THRESHOLD, "check_outliers_fit_predict": THRESHOLD},
+)
+def test_scikit_learn_accepts_it(estimator, check, eager):
+    check(estimator)
+
+
+def test_the_encoding_by_hand():
+    """0 … 4: median 2, interquartile range 2, so asinh(±.2248 or ±.4497), divided by the root of their mean square."""
+    frame = pd.DataFrame({"x": [0.0, 1, 2, 3, 4], "c": ["b", "b", "a", "a", "a"], "k": 7})
+    preparation = TablePreparation().fit(frame)
+    expected = np.arcsinh(0.67448975 / 3 * np.array([-2, -1, 0, 1, 2]))
+    encoded = preparation.transform(frame)
+    assert encoded.dtype == "float32"
+    np.testing.assert_array_equal(preparation.owners, [0, 1, 1])
+    np.testing.assert_allclose(encoded[:, 0], expected / np.sqrt(np.mean(expected**2)), atol=1e-6)
+    # Two of five: (1 - .4) / sqrt(.4 * .6) = sqrt(1.5)
+    np.testing.assert_allclose(encoded[:, 2], np.sqrt([1.5, 1.5, 2 / 3, 2 / 3, 2 / 3]) * [1, 1, -1, -1, -1], atol=1e-6)
+    np.testing.assert_allclose(encoded[:, 1], -encoded[:, 2], atol=1e-6)
+    new = preparation.novelties(pd.DataFrame({"x": [9.0, np.nan, 2], "c": ["z", None, "a"], "k": [7, 8, np.nan]}))
+    np.testing.assert_array_equal(new, [[False, True, False], [True, True, True], [False, False, True]])
+
+
+def test_columns_of_every_odd_kind():
+    lacking = np.array([np.nan, 1, 2, 3, 4, np.nan])
+    frame = pd.DataFrame(
+        {
+            "no interquartile range": [0.0, 0, 0, 0, 0, 6],
+            "lacking": lacking,
+            "constant or lacking": np.where(np.isnan(lacking), np.nan, 5),
+            "never there": np.nan,
+            "none": [None, "a", "a", "a", "b", None],
+        }
+    )
+    preparation = TablePreparation().fit(frame)
+    encoded = preparation.transform(frame)
+    np.testing.assert_array_equal(preparation.owners, [0, 1, 1, 2, 4, 4, 4])
+    np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(encoded.std(axis=0), 1, rtol=1e-6)
+    np.testing.assert_array_equal(encoded[[0, 5], 1], encoded[[0, 5], 1].mean())
+    assert not preparation.novelties(frame).any()
+    other = pd.DataFrame([[np.nan, 9.0, 6.0, 0.0, "c"]], columns=frame.columns)
+    np.testing.assert_array_equal(preparation.novelties(other), [[True, False, True, True, True]])
+
+
+def test_rare_categories_share_an_encoding_and_are_not_new():
+    frame = pd.DataFrame({"c": [str(number) for number in range(150) for _ in range(1 + (number < 100))]})
+    preparation = TablePreparation().fit(frame)
+    encoded = preparation.transform(frame.tail(50))
+    assert encoded.shape == (50, 100)
+    assert (encoded == encoded[0]).all()
+    assert not preparation.novelties(frame).any()
+
+
+def test_sums_of_explanations_are_the_scores(fitted):
+    frame = table(seed=1)
+    contributions = fitted.explain(frame)
+    assert list(contributions.columns) == list(frame.columns)
+    assert contributions.index.equals(frame.index)
+    assert (contributions >= 0).all(axis=None)
+    np.testing.assert_array_equal(contributions.to_numpy().sum(axis=1), -fitted.score_samples(frame))
+    x = numbers()
+    detector = AnomalyDetector(**QUICK).fit(x)
+    np.testing.assert_array_equal(detector.explain(x).sum(axis=1), -detector.score_samples(x))
+
+
+def test_anomalies_are_found_and_explained():
+    """A value that is extreme by itself, and one that is ordinary but does not go with the others."""
+    detector = AnomalyDetector(steps=600, random_state=0).fit(numbers(2000))
+    normal = numbers(500, seed=1)
+    assert np.mean(detector.predict(normal) == -1) < 0.15
+    for column, value in ((1, 12.0), (3, -2.5)):
+        rows = normal[np.abs(normal[:, 3] - 2) < 0.5].copy()
+        rows[:, column] = value
+        assert np.mean(detector.predict(rows) == -1) > 0.9
+        assert np.mean(detector.explain(rows).argmax(axis=1) == column) > 0.6
+    assert roc_auc_score(np.repeat([0, 1], len(rows)), -detector.score_samples(np.r_[normal[: len(rows)], rows])) > 0.95
+
+
+def test_held_back_rows_set_the_threshold():
+    detector = AnomalyDetector(**QUICK, contamination=0.2).fit(numbers(2000))
+    assert 0.12 < np.mean(detector.predict(numbers(2000, seed=1)) == -1) < 0.28
+    assert detector.offset_ > detector.score_samples(numbers(2000)).min()
+
+
+@pytest.mark.parametrize(("budget", "alerts"), [(0, 0), (7, 7), (100, 100), (0.0, 0), (0.25, 25), (1.0, 100)])
+def test_calibrating_to_a_budget(fitted, budget, alerts):
+    detector, rows = clone(fitted).fit(table()), table(100, seed=2)
+    assert detector.calibrate(rows, budget) is detector
+    assert np.sum(detector.predict(rows) == -1) == alerts
+
+
+def test_ties_at_the_threshold_raise_no_alert(fitted):
+    detector, rows = clone(fitted).fit(table()), table(10, seed=2)
+    same = pd.concat([rows.iloc[:1]] * 10)
+    assert np.sum(detector.calibrate(same, 3).predict(same) == -1) == 0
+
+
+@pytest.mark.parametrize("budget", [-1, 101, 1.5, -0.1, np.nan, None, "7", True, [7]])
+def test_bad_budgets_are_refused(fitted, budget):
+    with pytest.raises(ValueError, match="`budget` must be"):
+        fitted.calibrate(table(100, seed=2), budget)
+
+
+def test_what_is_new_raises_the_score_of_its_column(fitted):
+    row = table(1, seed=3)
+    before = fitted.explain(row)
+    for column, value in [
+        ("country", "XX"),
+        ("country", None),
+        ("online", None),
+        ("weekday", 9),
+        ("version", 4),
+        ("version", np.nan),
+        ("amount", np.nan),
+        ("amount", 1e6),
+        ("items", pd.NA),
+    ]:
+        changed = row.astype(object).assign(**{column: [value]})
+        changed = changed.astype(dict.fromkeys(("amount", "version", "age", "items"), "float64"))
+        after = fitted.explain(changed)
+        assert after.loc[0, column] > before.loc[0, column] + 3, column
+        assert fitted.score_samples(changed)[0] < fitted.score_samples(row)[0], column
+    absent = row.assign(age=[np.nan])  # training rows lack it too
+    assert fitted.explain(absent).loc[0, "age"] < before.loc[0, "age"] + 3
+
+
+def test_categories_are_compared_as_text(fitted):
+    row = table(5, seed=3)
+    for weekday in (row["weekday"].astype(int).astype("str"), row["weekday"].astype(object)):
+        same = row.assign(weekday=weekday)
+        np.testing.assert_array_equal(fitted.score_samples(same), fitted.score_samples(row))
+
+
+@pytest.mark.parametrize(
+    "change",
+    {
+        "reordered": lambda frame: frame[frame.columns[::-1]],
+        "one less": lambda frame: frame.drop(columns="age"),
+        "one more": lambda frame: frame.assign(more=1),
+        "renamed": lambda frame: frame.rename(columns={"age": "years"}),
+        "text for numbers": lambda frame: frame.assign(amount="12"),
+        "infinity": lambda frame: frame.assign(amount=np.inf),
+        "dates": lambda frame: frame.assign(amount=pd.Timestamp("2020-01-01")),
+        "complex": lambda frame: frame.assign(amount=1j),
+        "empty": lambda frame: frame.iloc[:0],
+        "no columns": lambda frame: frame[[]],
+        "a column": lambda frame: frame["amount"],
+        "None": lambda frame: None,
+    }.items(),
+    ids=lambda item: item[0],
+)
+@pytest.mark.parametrize("method", ["score_samples", "decision_function", "predict", "explain", "calibrate"])
+def test_other_tables_are_refused(fitted, method, change):
+    arguments = (0.1,) if method == "calibrate" else ()
+    with pytest.raises(ValueError):
+        getattr(fitted, method)(change[1](table()), *arguments)
+
+
+# A table may hold integers and booleans, numbers written as objects, and missing values.
+ALLOWED = {"integers", "booleans", "objects", "NaN"}
+BAD = {kind: value for kind, value in bad_arrays(numbers(20), bounded=False).items() if kind not in ALLOWED}
+BAD["labels"] = np.zeros(20, int)
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("method", ["fit", "score_samples", "decision_function", "predict", "explain", "calibrate"])
+def test_bad_arrays_are_refused(on_numbers, method, kind):
+    arguments = (0.1,) if method == "calibrate" else ()
+    detector = clone(on_numbers) if method == "fit" and kind != "shape" else on_numbers
+    if method == "fit" and kind in ("shape", "text"):
+        pytest.skip("another width is another table, and numbers written as text are read")
+    with pytest.raises(ValueError):
+        getattr(detector, method)(BAD[kind], *arguments)
+
+
+@pytest.fixture(scope="module")
+def on_numbers():
+    return AnomalyDetector(**QUICK).fit(numbers())
+
+
+def test_what_cannot_be_learned_from_is_refused():
+    with pytest.raises(ValueError, match="at least 2 rows"):
+        AnomalyDetector(**QUICK).fit(numbers(1))
+    with pytest.raises(ValueError, match="a column that varies"):
+        AnomalyDetector(**QUICK).fit(np.ones((50, 3)))
+    with pytest.raises(ValueError, match="a column that varies"):
+        AnomalyDetector(**QUICK).fit(table(1).loc[[0] * 50])
+
+
+def test_few_rows_suffice():
+    """Fewer than the code is long; what comes out is a score, if hardly a good one."""
+    x = numbers(3, columns=20)
+    assert np.isfinite(AnomalyDetector(**QUICK).fit(x).score_samples(x)).all()
+    assert np.isfinite(AnomalyDetector(**QUICK).fit(x[:, :1]).score_samples(x[:1, :1])).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("latent_dim", 0),
+        ("latent_dim", 1.5),
+        ("hidden_units", (0,)),
+        ("hidden_units", 64),
+        ("noise", -1.0),
+        ("noise", "much"),
+        ("trim", 1.0),
+        ("trim", None),
+        ("contamination", 0.0),
+        ("contamination", 0.6),
+        ("validation_share", 0.0),
+        ("validation_share", 1.0),
+        ("steps", 0),
+        ("steps", True),
+        ("batch_size", 2.5),
+        ("learning_rate", np.nan),
+        ("random_state", "seed"),
+    ],
+)
+def test_bad_arguments_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name}|RandomState"):
+        AnomalyDetector(**QUICK | {name: value}).fit(numbers())
+
+
+def test_the_same_random_state_gives_the_same_scores_and_nobody_elses_is_touched():
+    x = numbers()
+    state = np.random.get_state()[1].copy()
+    first, second, third = (AnomalyDetector(**QUICK | {"random_state": seed}).fit(x) for seed in (0, 0, 1))
+    assert np.array_equal(state, np.random.get_state()[1])
+    np.testing.assert_array_equal(first.score_samples(x), second.score_samples(x))
+    np.testing.assert_array_equal(first.score_samples(x), first.score_samples(x))
+    assert not np.array_equal(first.score_samples(x), third.score_samples(x))
+
+
+def test_scores_do_not_depend_on_the_other_rows(on_numbers):
+    x = numbers(ROWS + 300)
+    scores = on_numbers.score_samples(x)
+    order = np.random.default_rng(0).permutation(len(x))
+    np.testing.assert_allclose(on_numbers.score_samples(x[order]), scores[order], rtol=1e-6)
+    np.testing.assert_allclose(on_numbers.score_samples(x[17:18]), scores[17:18], rtol=1e-6)
+    np.testing.assert_allclose(on_numbers.score_samples(x.astype("float32")), scores, rtol=1e-4)
+
+
+def test_gross_outliers_among_the_training_rows():
+    """A tenth of the rows are far off in one cluster: trimming keeps the network from learning them."""
+    rng = np.random.default_rng(0)
+    outliers = np.array([4.0, -4.0, 4.0, -4.0]) + 0.1 * rng.normal(size=(100, 4))
+    x = np.concatenate([numbers(900), outliers])
+    arguments = {"steps": 400, "hidden_units": (32,), "noise": 0.3, "random_state": 0}
+    areas = {}
+    for trim in (0.0, 0.2):
+        scores = AnomalyDetector(**arguments, trim=trim).fit(x).score_samples(x)
+        areas[trim] = roc_auc_score(np.repeat([0, 1], [900, 100]), -scores)
+    assert areas[0.2] > 0.95
+    assert areas[0.2] > areas[0.0]
+
+
+def test_saved_and_loaded(fitted, tmp_path):
+    fitted.save(tmp_path / "detector")
+    loaded = AnomalyDetector.load(tmp_path / "detector")
+    frame = table(seed=1).assign(country="XX")
+    np.testing.assert_array_equal(loaded.score_samples(frame), fitted.score_samples(frame))
+    np.testing.assert_array_equal(loaded.predict(frame), fitted.predict(frame))
+    assert loaded.get_params() == fitted.get_params()
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.predict(frame[frame.columns[::-1]])
+    odd = AnomalyDetector(**QUICK | {"random_state": np.random.RandomState(0), "latent_dim": np.int64(2)}).fit(
+        numbers()
+    )
+    odd.save(tmp_path / "odd.npz")
+    assert np.array_equal(
+        AnomalyDetector.load(tmp_path / "odd.npz").score_samples(numbers()), odd.score_samples(numbers())
+    )
+
+
+def test_damaged_and_foreign_files_are_refused(fitted, tmp_path):
+    path = tmp_path / "detector.npz"
+    fitted.save(path)
+    content, frame = path.read_bytes(), table(20, seed=1)
+    for length in (0, 10, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match="written by"):
+            AnomalyDetector.load(path)
+    for position in range(0, len(content), len(content) // 60):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :])
+        try:
+            loaded = AnomalyDetector.load(path)
+        except ValueError as error:
+            assert "written by AnomalyDetector.save" in str(error)
+        else:  # a byte that says nothing, such as a date within the archive
+            np.testing.assert_array_equal(loaded.score_samples(frame), fitted.score_samples(frame))
+    np.savez(path, about=json.dumps({"format": "another"}))
+    with pytest.raises(ValueError, match="another"):
+        AnomalyDetector.load(path)
+    np.savez(path, about=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        AnomalyDetector.load(path)
+    with pytest.raises(FileNotFoundError):
+        AnomalyDetector.load(tmp_path / "nothing.npz")
+
+
+def test_in_a_pipeline_and_a_grid_search():
+    x, y = numbers(60), np.repeat([1, -1], [54, 6])
+    x[54:] += 8
+    pipeline = make_pipeline(StandardScaler(), AnomalyDetector(**QUICK)).fit(x)
+    assert pipeline.score_samples(x).shape == (60,)
+    search = GridSearchCV(AnomalyDetector(**QUICK), {"trim": [0.0, 0.2]}, scoring="roc_auc", cv=2, error_score="raise")
+    order = np.random.default_rng(0).permutation(60)
+    search.fit(x[order], y[order])
+    assert search.best_score_ > 0.8
+
+
+def test_the_trained_autoencoder_is_a_keras_model(fitted):
+    assert isinstance(fitted.autoencoder_, Autoencoder)
+    assert isinstance(fitted.autoencoder_.encoder, keras.Model)
