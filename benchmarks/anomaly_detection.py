@@ -3,8 +3,8 @@
 ADBench, AUROC on eight tables, every method with one setting for all of them. Contaminated: all rows, anomalies among
 them, train without labels, and the same rows are scored, as in Han et al. 2022. One-class: half of the normal rows
 train, the others and all anomalies are scored, as in Livernoche et al. 2024.
-NSL-KDD: the normal rows of the 20 % training file train, a fifth of them being held back; the threshold is the score that 5 %
-of those exceed; all of KDDTest+ is scored.
+NSL-KDD: the normal rows of the 20 % training file train, all but a fifth; the threshold is the score that 5 % of that
+fifth exceed; all of KDDTest+ is scored.
 """
 
 import functools

@@ -106,7 +106,7 @@ PHOTO_SIGMA = 0.1
 
 
 @cache
-def photographs(seed, epochs=60, crops=2000, size=32):
+def photographs(seed, epochs=40, crops=2000, size=32):
     """Train on random crops of the training photographs; a denoiser for any size, its seconds and parameters."""
     train, _ = load_photographs()
     style = {"blocks": 3, "activation": "relu", "batch_normalization": False}
@@ -216,7 +216,7 @@ def row(dataset, metric, value, seconds, parameters):
 
 
 TASKS = {f"{name}, {metric}": filter_task(name, metric) for metric in METRICS for name in FILTERS}
-TASKS |= {f"autoencoder 5k, {metric}": digits_task("5k", 24, metric) for metric in METRICS}
+TASKS |= {f"autoencoder 5k, {metric}": digits_task("5k", 22, metric) for metric in METRICS}
 TASKS |= {f"photographs, {name}": photo_task(name) for name in PHOTO_FILTERS}
 TASKS |= {"photographs, autoencoder": photo_task(None)}
 TASKS |= {f"race, {metric}": race_task(metric) for metric in ("test cross-entropy", "share of the recipe's seconds")}

@@ -19,7 +19,7 @@ from .networks import dense_decoder, dense_encoder
 from .tables import TablePreparation
 from .training import forward
 
-ROWS = 2048  # scored at a time, always this many: a matrix product of another shape may round otherwise
+ROWS = 8192  # scored at a time, always this many: a matrix product of another shape may round otherwise
 ROUNDS = 4  # of training, between which rows are trimmed
 FORMAT = "dlarch_keras.AnomalyDetector 1"
 
@@ -29,17 +29,19 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     A row's anomaly score is a sum over its columns, so that it can be explained: over the encoded columns (see
     `tables.TablePreparation`, which says how categories, missing values, heavy tails and constant columns are handled),
-    log(1 + value²) + log(1 + residual²), where the value has mean 0 and variance 1 and the residual, value minus
-    reconstruction, is divided by its standard deviation. Either term is a Cauchy variable's negative log-density: how
-    unlikely the value is by itself, and how unlikely beside the row's other values. A value that no training row had, such
-    as an unseen category, adds log(1 + training rows), as an indicator column of one row in all of those would.
+    log(1 + max(value², residual²)). The value has mean 0 and variance 1; the residual, value minus reconstruction, is
+    divided by its standard deviation. So a column counts by what is stranger, its value by itself or beside the row's
+    other values, in the units of a Cauchy variable's negative log-density, under which one wild column does not drown
+    the others. A value new in kind, such as an unseen category, adds 2 log(1 + number of training rows): one category of
+    one training row scores about half of that, so the new one raises the score even in its place.
 
     Args:
         latent_dim: length of the code; None for half the number of encoded columns.
         hidden_units: widths of the encoder's layers; the decoder mirrors them.
-        noise: standard deviation of the noise added to the encoded columns in training.
-        trim: share of the training rows that are left out for the rest of the training whenever a quarter of it is
-            over, those with the largest errors: anomalies among them are not learned.
+        noise: standard deviation of the noise added to the encoded columns in training. Less of it finds more of the
+            rows whose values are ordinary and do not go together, and fewer of those with extreme values.
+        trim: share of the training rows, those with the highest scores so far, that is left out of each quarter of the
+            training, so that anomalies among them are not learned.
         contamination: share of the held-back rows that `predict` calls anomalies.
         validation_share: share of the rows that are held back from training, for the threshold.
         steps: gradient steps, whatever the number of rows.
@@ -59,8 +61,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         *,
         latent_dim=None,
         hidden_units=(64,),
-        noise=0.5,
-        trim=0.1,
+        noise=1.5,
+        trim=0.3,
         contamination=0.05,
         validation_share=0.1,
         steps=1000,
@@ -103,7 +105,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         frame = self._frame(X, reset=True)
         seed = int(check_random_state(self.random_state).randint(2**31 - 2**20))
         order = np.random.default_rng(seed).permutation(len(frame))
-        held_back = max(1, round(self.validation_share * len(frame)))
+        held_back = min(max(1, round(self.validation_share * len(frame))), len(frame) - 1)
         training, validation = frame.iloc[order[held_back:]], frame.iloc[order[:held_back]]
         self.preparation_ = TablePreparation().fit(training)
         encoded = self.preparation_.transform(training)
@@ -117,7 +119,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         whole, real = numbers.Integral, numbers.Real
         for name, kind, valid, expected in [
             ("latent_dim", (whole, type(None)), lambda v: v is None or v >= 1, "a positive integer or None"),
-            ("noise", real, lambda v: 0 <= v < np.inf, "a number of at least 0"),
+            ("noise", real, lambda v: 0 < v < np.inf, "a positive number"),
             ("trim", real, lambda v: 0 <= v < 1, "a number in [0, 1)"),
             ("contamination", real, lambda v: 0 < v <= 0.5, "a number in (0, 0.5]"),
             ("validation_share", real, lambda v: 0 < v < 1, "a number in (0, 1)"),
@@ -149,7 +151,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         latent_dim = int(self.latent_dim or -(-width // 2))
         hidden = tuple(int(units) for units in self.hidden_units)
         rows = keras.Input((width,))
-        noisy = keras.layers.GaussianNoise(self.noise, seed=seed)(rows)
+        # Keras's layer takes a standard deviation of at most 1: the rows shrink instead of the noise growing.
+        noisy = keras.layers.GaussianNoise(1.0, seed=seed)(keras.layers.Rescaling(1 / self.noise)(rows))
+        noisy = keras.layers.Rescaling(self.noise)(noisy)
         encoder = dense_encoder((width,), latent_dim, hidden, "silu", seed=seed + 1)
         decoder = dense_decoder(
             (width,), latent_dim, hidden[::-1], "silu", output_activation=None, seed=seed + 2 + len(hidden)
@@ -171,12 +175,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             order = np.concatenate([rng.permutation(typical) for _ in range(-(-size // kept))])[:size]
             self.autoencoder_.fit(encoded[order], batch_size=self.batch_size, shuffle=False, verbose=0)
             residuals = encoded - forward(self.autoencoder_, encoded, ROWS)
-            self._residual_scale = residuals[typical].std(axis=0, dtype="float64") + 1e-6
+            self._residual_scale = residuals.std(axis=0) + np.float32(1e-6)
             scores = self._surprise(encoded, residuals).sum(axis=1)
 
     def _surprise(self, values, residuals):
         """What each encoded column adds to the anomaly score, `(n, encoded)`."""
-        return np.log1p(values.astype("float64") ** 2) + np.log1p((residuals / self._residual_scale) ** 2)
+        return np.log1p(np.maximum(np.abs(values), np.abs(residuals) / self._residual_scale) ** 2)
 
     def _batches(self, frame):
         """Contributions of each column, `(n, columns)`, for `ROWS` rows at a time."""

@@ -148,7 +148,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         smoothing=2.0,
         top_fraction=0.05,
         patch_size=48,
-        steps=600,
+        steps=800,
         batch_size=16,
         learning_rate=3e-3,
         contamination=0.05,

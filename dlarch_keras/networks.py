@@ -148,7 +148,7 @@ def residual_encoder(
     Returns:
         `keras.Model`: `(n, height, width, channels)` → `(n, height / 2^k, width / 2^k, filters[-1])`, k convolutions.
     """
-    hidden = _HiddenLayers(activation, batch_normalization, seed)
+    hidden = _HiddenLayers(activation, batch_normalization, seed, momentum=0.9)
     inputs = x = keras.Input((None, None, channels))
     for count in filters:
         x = hidden(layers.Conv2D, x, count, 4, 2, "same")
@@ -175,7 +175,7 @@ def residual_decoder(
     Returns:
         `keras.Model`: `(n, height, width, filters[0])` → `(n, 2^k height, 2^k width, channels)`, k doublings.
     """
-    hidden = _HiddenLayers(activation, batch_normalization, seed)
+    hidden = _HiddenLayers(activation, batch_normalization, seed, momentum=0.9)
     code = keras.Input((None, None, filters[0]))
     x = _residual_blocks(hidden, code, blocks, filters[0])
     for count in filters[1:]:
@@ -205,9 +205,10 @@ def _residual_blocks(hidden, x, blocks, filters):
 class _HiddenLayers:
     """Applies hidden layers of one style: Glorot weights from consecutive seeds, BatchNorm or a bias, activation."""
 
-    def __init__(self, activation, batch_normalization, seed):
+    def __init__(self, activation, batch_normalization, seed, momentum=0.99):
         self.activation = activation
         self.batch_normalization = batch_normalization
+        self.momentum = momentum  # of BatchNorm's averages: smaller for short training
         self.seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
 
     def initializer(self):
@@ -216,5 +217,5 @@ class _HiddenLayers:
     def __call__(self, layer, x, *arguments):
         x = layer(*arguments, use_bias=not self.batch_normalization, kernel_initializer=self.initializer())(x)
         if self.batch_normalization:
-            x = layers.BatchNormalization()(x)
+            x = layers.BatchNormalization(momentum=self.momentum)(x)
         return layers.Activation(self.activation)(x)

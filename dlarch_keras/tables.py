@@ -5,7 +5,8 @@ import pandas as pd
 from pandas.api import types
 
 MAX_CATEGORIES = 100
-TAIL = 3.0  # robust standard deviations at which the scale turns from linear to logarithmic
+TAIL = 10.0  # robust standard deviations at which the scale turns from linear to logarithmic
+LIMIT = 1e30  # within float32
 INTERQUARTILE_RANGE = 1.3489795  # of the standard normal distribution
 
 
@@ -13,7 +14,7 @@ class TablePreparation:
     """Encodes each column of a table by itself, and says which values are unlike anything seen before.
 
     - Numbers: (value − median) / (interquartile range / 1.349), with the standard deviation where that range is 0. Then
-      3 asinh(· / 3): the same near 0, and logarithmic in heavy tails. A missing value becomes the median.
+      10 asinh(· / 10): the same near 0, and logarithmic in heavy tails. A missing value becomes the median.
     - Missing numbers: a further indicator, for columns in which some training rows lack one.
     - Categories (text, category, boolean): one indicator for each, compared as text; a missing one is a category too.
       Of more than 100 the rarest have no indicator.
@@ -50,7 +51,7 @@ class TablePreparation:
         encoded = self._encode(numbers, texts)
         if not encoded.shape[1]:
             raise ValueError("`X` must have a column that varies, got the same row over and over.")
-        self._mean, self._scale = encoded.mean(axis=0), encoded.std(axis=0)
+        self._mean, self._scale = (moment(axis=0, dtype="float64") for moment in (encoded.mean, encoded.std))
         return self
 
     def get_state(self):
@@ -79,7 +80,8 @@ class TablePreparation:
         Raises:
             ValueError: for infinite numbers, and for anything else in a column of numbers.
         """
-        return ((self._encode(*self._split(frame)) - self._mean) / self._scale).astype("float32")
+        encoded = self._encode(*self._split(frame))
+        return (encoded - self._mean.astype("float32")) / self._scale.astype("float32")
 
     def novelties(self, frame):
         """Say where a value is new in kind: no training row had the like, and no number expresses how unlike it is.
@@ -120,11 +122,11 @@ class TablePreparation:
     def _encode(self, numbers, texts):
         missing, varies = np.isnan(numbers), self._spread > 0
         filled = np.where(missing, self._center, numbers)[:, varies]
-        scaled = (filled - self._center[varies]) / self._spread[varies]
-        parts = [TAIL * np.arcsinh(scaled / TAIL), missing[:, self._marked()]]
+        scaled = ((filled - self._center[varies]) / (TAIL * self._spread[varies])).clip(-LIMIT, LIMIT)
+        parts = [TAIL * np.arcsinh(scaled.astype("float32")), missing[:, self._marked()]]
         for text, categories in zip(texts, self._categories):
             parts.append(_codes(text, categories)[:, None] == np.arange(_indicators(categories)))
-        return np.concatenate(parts, axis=1, dtype="float64")
+        return np.concatenate(parts, axis=1, dtype="float32")
 
 
 def _is_numeric(column):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from dlarch_keras import Autoencoder
+from dlarch_keras import AnomalyDetector, Autoencoder
 from dlarch_keras.training import Model
 from tests.toy_models import TinyGAN
 
@@ -49,3 +49,32 @@ class LossLeftToCompile(Model):
 
     def train_step(self, data):
         return {"loss": keras.ops.zeros(())}
+
+
+class ScoreThatChangesAtEveryCall(AnomalyDetector):
+    """Scores noisy copies of the rows, drawn anew each time (alibi-detect#885: sampling instead of the mean)."""
+
+    def score_samples(self, X):
+        return super().score_samples(X + np.random.default_rng().normal(0, 0.1, X.shape))
+
+
+class ThresholdAtTheTrainingMaximum(AnomalyDetector):
+    """Alerts on what is stranger than every training row (keras.io's anomaly detection in time series)."""
+
+    def fit(self, X, y=None):
+        super().fit(X)
+        self.offset_ = self.score_samples(X).min()
+        return self
+
+
+class ScalerFittedOnWhatIsScored(AnomalyDetector):
+    """Prepares a table by the table itself, anomalies included (TensorFlow's autoencoder tutorial)."""
+
+    def score_samples(self, X):
+        self.preparation_.fit(self._frame(X))
+        return super().score_samples(X)
+
+
+def window_around_the_payment(transactions):
+    """Mean amount of the customer's three payments around this one: the window looks one payment ahead."""
+    return transactions.groupby("customer_id")["amount"].transform(lambda a: a.rolling(3, 1, center=True).mean())

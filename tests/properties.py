@@ -37,3 +37,23 @@ def loads_safely(model, path):
 def are_disjoint(train, test):
     """Whether no row of one array occurs in the other."""
     return not {row.tobytes() for row in train} & {row.tobytes() for row in test}
+
+
+def scores_do_not_change(detector, x):
+    """Whether a fitted detector gives a row the same score each time, whatever the rows beside it."""
+    scores = detector.score_samples(x)
+    return np.array_equal(scores, detector.score_samples(x)) and np.array_equal(
+        scores[:5], detector.score_samples(x[:5])
+    )
+
+
+def alerts_keep_to_the_share(detector, normal_rows):
+    """Whether a detector with a contamination of .1 alerts on about a tenth of normal rows it has not seen."""
+    share = np.mean(detector.predict(normal_rows) == -1)
+    return bool(0.04 < share < 0.2)
+
+
+def features_ignore_the_future(make_features, table):
+    """Whether the features of the first half of a table in order of time stay when the second half is left out."""
+    half = len(table) // 2
+    return bool(make_features(table)[:half].equals(make_features(table[:half])))

@@ -7,7 +7,14 @@ from sklearn.decomposition import PCA
 
 from dlarch_keras import Autoencoder
 from dlarch_keras.datasets import load_mnist
-from dlarch_keras.networks import convolutional_decoder, convolutional_encoder, dense_decoder, dense_encoder
+from dlarch_keras.networks import (
+    convolutional_decoder,
+    convolutional_encoder,
+    dense_decoder,
+    dense_encoder,
+    residual_decoder,
+    residual_encoder,
+)
 from tests.bad_input import bad_arrays
 
 SHAPE = (6, 5, 1)
@@ -57,6 +64,36 @@ def test_batch_normalization_is_a_choice():
     )
     assert [layer for layer in normalized.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert not [layer for layer in plain.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+@pytest.mark.parametrize("batch_normalization", [True, False])
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (13, 4), (1, 1)])
+def test_residual_networks_give_back_any_size(size, batch_normalization):
+    style = {"batch_normalization": batch_normalization, "blocks": 2}
+    model = Autoencoder(residual_encoder(2, (4, 6), **style, seed=0), residual_decoder(2, (6, 4), **style, seed=50))
+    x = images(3, (*size, 2))
+    assert model.encode(x).shape == (3, -(-size[0] // 4), -(-size[1] // 4), 6)
+    assert model.reconstruct(x).shape == x.shape
+    assert model.reconstruction_error(x).shape == (3,)
+
+
+def test_a_residual_network_sees_the_same_at_every_place():
+    """An image moved by the network's stride gives an output moved as far, away from the borders."""
+    model = Autoencoder(residual_encoder(1, (4, 6), seed=0), residual_decoder(1, (6, 4), seed=50))
+    x = images(1, (64, 64, 1))
+    moved = np.roll(x, (4, 8), (1, 2))
+    inside = np.s_[:, 28:36, 28:36]
+    np.testing.assert_allclose(
+        model.reconstruct(moved)[inside], np.roll(model.reconstruct(x), (4, 8), (1, 2))[inside], atol=1e-5
+    )
+
+
+def test_residual_weights_follow_the_seed():
+    weights = [residual_encoder(1, (4,), blocks=2, seed=seed).get_weights() for seed in (1, 1, 2)]
+    assert all(np.array_equal(a, b) for a, b in zip(weights[0], weights[1]))
+    kernels = [w for w in weights[0] if w.ndim == 4 and w.shape[:2] == (3, 3)]
+    assert len({kernel.tobytes() for kernel in kernels}) == len(kernels) == 4
+    assert not np.array_equal(weights[0][0], weights[2][0])
 
 
 def test_losses_by_hand():

@@ -14,7 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlarch_keras.datasets import FASHION_MNIST_CLASSES, files, load_fashion_mnist, load_mnist, mnist
+from dlarch_keras.datasets import (
+    FASHION_MNIST_CLASSES,
+    files,
+    load_fashion_mnist,
+    load_mnist,
+    load_photographs,
+    mnist,
+)
 from dlarch_keras.datasets.fashion_mnist import read_idx
 
 BYTES_FILE, ARRAYS_FILE = "folder/bytes.gz", "arrays.npz"  # verified by the file's digest, and by the arrays'
@@ -154,7 +161,8 @@ def test_data_dir_of_a_checkout_and_of_an_installed_package(monkeypatch, tmp_pat
 def test_catalog_rows_are_complete():
     for name, row in files.catalog().items():
         assert row["dataset"] and row["source"] and row["licence"] and row["citation"], name
-        assert row["sha256"] or row["arrays_sha256"], f"{name} could not be verified"
+        verified = row["sha256"] or row["arrays_sha256"]
+        assert verified or "local copy only" in row["source"], f"{name} could not be verified"
         for digest in (row["sha256"], row["arrays_sha256"]):
             assert re.fullmatch("([0-9a-f]{64})?", digest), name
         assert not row["sha256"] or int(row["bytes"]) > 0, f"{name} has a digest but no size"
@@ -505,3 +513,25 @@ def test_read_idx_refuses_another_format(tmp_path, header, values, message):
     with pytest.raises(ValueError, match=message) as error:
         read_idx(path, rank=3)
     assert str(path) in str(error.value)
+
+
+# Photographs
+
+
+def test_photographs_are_grey_and_of_many_sizes():
+    train, test = load_photographs()
+    assert len(train) == 8 and len(test) == 4 and not train.keys() & test.keys()
+    for name, image in {**train, **test}.items():
+        assert image.dtype == np.float32 and image.ndim == 3 and image.shape[2] == 1, name
+        assert 0 <= image.min() < 0.3 and 0.7 < image.max() <= 1, name
+        assert image.flags.c_contiguous, name
+    assert len({image.shape for image in (train | test).values()}) > 5
+    assert len({image.tobytes() for image in (train | test).values()}) == 12
+
+
+def test_another_photograph_is_refused(monkeypatch):
+    from skimage import data
+
+    monkeypatch.setattr(data, "camera", lambda: np.zeros((512, 512), np.uint8))
+    with pytest.raises(ValueError, match="scikit-image's camera is another photograph"):
+        load_photographs()

@@ -151,7 +151,7 @@ def test_bad_rates(layer, rate):
 
 @pytest.mark.parametrize("corruption", [None, 0.5, "gaussian", lambda x: x])
 def test_corruption_must_be_a_layer(corruption):
-    with pytest.raises(ValueError, match="`corruption` must be a keras.layers.Layer"):
+    with pytest.raises(ValueError, match=r"`corruption` must be a keras\.layers\.Layer"):
         denoiser(corruption)
 
 
@@ -159,7 +159,7 @@ def test_corruption_must_be_a_layer(corruption):
 def test_bad_images_are_refused(kind):
     bad, model = bad_arrays(images())[kind], denoiser(CORRUPTIONS["gaussian"]())
     for x, y in ((bad, None), (bad, images()), (images(), bad)):
-        with pytest.raises(ValueError, match="`[xy]` must"):
+        with pytest.raises(ValueError, match=r"`[xy]` must"):
             model.fit(x, y, verbose=0)
     with pytest.raises(ValueError, match="`y` must"):
         model.evaluate(images(), images(8))

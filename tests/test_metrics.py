@@ -42,7 +42,7 @@ def test_ssim_sees_structure_where_psnr_sees_none():
 def test_bad_images_are_refused(metric, kind):
     bad = bad_arrays(IMAGES)[kind]
     for pair in ((bad, IMAGES), (IMAGES, bad)):
-        with pytest.raises(ValueError, match="`(images|references)` must"):
+        with pytest.raises(ValueError, match=r"`(images|references)` must"):
             metric(*pair)
 
 

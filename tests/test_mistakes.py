@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from dlarch_keras import Autoencoder
-from dlarch_keras.datasets import load_mnist
+from dlarch_keras import AnomalyDetector, Autoencoder
+from dlarch_keras.datasets import generate_transactions, load_mnist, transaction_features
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests import mistakes, properties, toy_models
 
@@ -61,3 +61,33 @@ def test_test_rows_are_not_training_rows():
 def test_a_loss_that_would_be_ignored():
     with pytest.raises(ValueError, match="`loss` must be left out"):
         mistakes.LossLeftToCompile().compile("adam", loss="mse")
+
+
+def detector(kind):
+    rows = np.random.default_rng(0).standard_t(3, (2000, 4))
+    return kind(contamination=0.1, steps=50, random_state=0).fit(rows[:1000]), rows[1000:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "right"),
+    [
+        (AnomalyDetector, True),
+        (mistakes.ScoreThatChangesAtEveryCall, False),
+        (mistakes.ScalerFittedOnWhatIsScored, False),
+    ],
+)
+def test_a_score_belongs_to_the_row(kind, right):
+    assert properties.scores_do_not_change(*detector(kind)) == right
+
+
+@pytest.mark.parametrize(("kind", "right"), [(AnomalyDetector, True), (mistakes.ThresholdAtTheTrainingMaximum, False)])
+def test_the_threshold_comes_from_held_back_rows(kind, right):
+    assert properties.alerts_keep_to_the_share(*detector(kind)) == right
+
+
+@pytest.mark.parametrize(
+    ("make_features", "right"), [(transaction_features, True), (mistakes.window_around_the_payment, False)]
+)
+def test_windows_end_with_the_payment(make_features, right):
+    payments = generate_transactions(customers=20, terminals=50, days=20, radius=30.0)
+    assert properties.features_ignore_the_future(make_features, payments) == right

@@ -14,6 +14,12 @@ from scripts import stamp_colab
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
+# What a reader may put into the first line of a `copy-me` cell: unlike what the notebook has there.
+IMAGES = 'x = np.random.default_rng(0).random((96, 20, 14, 3)).astype("float32")'
+YOUR_DATA = {
+    "03_anomaly_detection": "import pandas as pd; rng = np.random.default_rng(0); x = pd.DataFrame({"
+    '"kind": rng.choice(["a", "b"], 200), "size": rng.normal(size=200), "age": rng.choice([1, 2, np.nan], 200)})',
+}
 
 
 def cells_of(path, kind=None, tag=None):
@@ -90,8 +96,7 @@ def test_the_copy_me_cell_runs_alone(lesson, tmp_path):
     (cell,) = cells_of(lesson, tag="copy-me")
     first, _, rest = cell.source.partition("\n")
     assert re.fullmatch(r"x = load_\w+\(.*\)\S*  # your array here.*", first)
-    array = 'import numpy as np; x = np.random.default_rng(0).random((96, 20, 14, 3)).astype("float32")'
-    (tmp_path / "mine.py").write_text(f"{array}\n{rest}\n")
+    (tmp_path / "mine.py").write_text(f"import numpy as np\n{YOUR_DATA.get(lesson.stem, IMAGES)}\n{rest}\n")
     subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
 
 
