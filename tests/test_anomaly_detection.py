@@ -202,7 +202,7 @@ def test_what_is_new_raises_the_score_of_its_column(compiled):
         ("version", np.nan),
         ("amount", np.nan),
         ("amount", 1e6),
-        ("items", pd.NA),
+        ("items", np.nan),
     ]:
         changed = row.astype(object).assign(**{column: [value]})
         changed = changed.astype(dict.fromkeys(("amount", "version", "age", "items"), "float64"))
