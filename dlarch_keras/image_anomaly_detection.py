@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import checks
 from .autoencoder import Autoencoder
+from .denoising_autoencoder import Corruption
 from .networks import _HiddenLayers
 from .training import forward
 
@@ -32,7 +33,7 @@ STRIDE = 4  # the network's
 
 
 @keras.saving.register_keras_serializable(package="dlarch_keras")
-class RandomRectangles(layers.Layer):
+class RandomRectangles(Corruption):
     """Covers random rectangles of an image with a flat shade, a change of brightness, or noise; only in training.
 
     Images come and go as `(n, height, width, channels)` in [0, 1]. Sides from 1 pixel to `largest`, uniform on a log
@@ -45,15 +46,11 @@ class RandomRectangles(layers.Layer):
     """
 
     def __init__(self, count=3, largest=24, seed=None, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         self.count = count
         self.largest = largest
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, x, training=False):
-        if not training:
-            return x
+    def corrupt(self, x):
         n, height, width, channels = ops.shape(x)
         rows = ops.reshape(ops.arange(height, dtype="float32"), (1, -1, 1, 1))
         columns = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, -1, 1))
@@ -74,7 +71,7 @@ class RandomRectangles(layers.Layer):
         return keras.random.uniform(shape, low, 1.0, seed=self.seed_generator)
 
     def get_config(self):
-        return {**super().get_config(), "count": self.count, "largest": self.largest, "seed": self.seed}
+        return {**super().get_config(), "count": self.count, "largest": self.largest}
 
 
 def surface_encoder(channels, filters=(32, 48), latent_channels=32, seed=None, name="encoder"):

@@ -39,7 +39,7 @@ def test_shapes_and_ranges(name, size, shape):
 def test_no_test_pixel_is_trained_on(name, monkeypatch):
     """In a photograph whose pixels hold their own row's number, training and test rows are at least 16 apart."""
     rows = np.broadcast_to(np.arange(512, dtype="float32")[:, None, None] / 511, (512, 512, 1))
-    monkeypatch.setattr(textures, "_photograph", lambda name: rows)
+    monkeypatch.setattr(textures, "read_photograph", lambda name: rows)
     (x_train, _), (x_test, y_test), _ = load_textures(name)
     trained, tested = (np.unique((x * 511).round()) for x in (x_train, x_test[y_test == 0]))
     assert np.abs(trained[:, None] - tested).min() > 16

@@ -5,9 +5,9 @@ import numbers
 
 import numpy as np
 from scipy import ndimage
-from skimage import data, draw
+from skimage import draw
 
-from dlarch_keras.datasets.files import arrays_digest, catalog
+from dlarch_keras.datasets.photographs import read_photograph
 
 TEXTURE_CLASSES = ("normal", "scratches", "thread", "stain", "hole", "grain")
 PHOTOGRAPHS = ("brick", "grass", "gravel")
@@ -46,7 +46,7 @@ def load_textures(name="brick", size=64, contrast=CONTRAST, seed=0):
     if name not in PHOTOGRAPHS:
         raise ValueError(f"`name` must be one of {PHOTOGRAPHS}, got {name!r}.")
     height, width = _size(size)
-    photograph = _photograph(name)
+    photograph = read_photograph(name)
     x_train = np.concatenate([_tiles(photograph[band], height, width) for band in TRAIN_BANDS], axis=1)
     x_train = x_train.reshape(-1, height, width, 1)
     rng = np.random.default_rng(seed)
@@ -104,18 +104,6 @@ def _size(size):
             f"`size` must be one whole number or a pair, height and width, from {SMALLEST} to {largest}, got {size!r}."
         )
     return pair
-
-
-def _photograph(name):
-    """float32 in [0, 1], `(512, 512, 1)`."""
-    pixels = getattr(data, name)()
-    expected, found = catalog()[f"{name}.png"]["arrays_sha256"], arrays_digest({name: pixels})
-    if found != expected:
-        raise ValueError(
-            f"scikit-image's {name} is another photograph: expected an array with SHA-256 {expected}, got {found} with "
-            f"shape {pixels.shape}. Install scikit-image 0.26.0, whose photograph is the expected one."
-        )
-    return pixels.astype("float32")[..., np.newaxis] / 255
 
 
 def _tiles(band, height, width):
