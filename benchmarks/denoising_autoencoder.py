@@ -184,7 +184,7 @@ def seconds_a_step(model, x, steps=40):
 
 
 @cache
-def race(seed, epochs=4):
+def race(seed, epochs=2):
     (x_train, _), (x_test, _) = load_mnist("full")
     theirs = recipe()
     before = seconds_a_step(theirs, x_train)

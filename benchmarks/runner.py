@@ -27,13 +27,15 @@ def main(name, tasks, seeds=3, runs=RUNS, results=RESULTS, arguments=None):
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--seeds", type=int, default=seeds, help="number of seeds (default: %(default)s)")
-    seeds = parser.parse_args(arguments).seeds
+    parser.add_argument("--only", default="", metavar="TEXT", help="only the tasks whose names contain this")
+    options = parser.parse_args(arguments)
     runs.mkdir(parents=True, exist_ok=True)
     results.mkdir(parents=True, exist_ok=True)
     backend = keras.backend.backend()
     log = runs / f"{name}.csv"
     done = set(pd.read_csv(log)[["task", "seed", "backend"]].itertuples(index=False, name=None)) if log.exists() else ()
-    todo = [(task, seed) for seed in range(seeds) for task in tasks if (task, seed, backend) not in done]
+    chosen = [task for task in tasks if options.only in task]
+    todo = [(task, seed) for seed in range(options.seeds) for task in chosen if (task, seed, backend) not in done]
     with tqdm(todo, unit="run") as progress:
         for task, seed in progress:
             progress.set_description(f"{task}, seed {seed}")

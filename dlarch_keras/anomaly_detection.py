@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .autoencoder import Autoencoder
+from .denoising_autoencoder import DenoisingAutoencoder, GaussianCorruption
 from .networks import dense_decoder, dense_encoder
 from .tables import TablePreparation
 from .training import forward
@@ -32,8 +32,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     log(1 + max(value², residual²)). The value has mean 0 and variance 1; the residual, value minus reconstruction, is
     divided by its standard deviation. So a column counts by what is stranger, its value by itself or beside the row's
     other values, in the units of a Cauchy variable's negative log-density, under which one wild column does not drown
-    the others. A value new in kind, such as an unseen category, adds 2 log(1 + number of training rows): one category of
-    one training row scores about half of that, so the new one raises the score even in its place.
+    the others. A value new in kind, such as an unseen category, adds 2 log(1 + number of training rows): that of
+    a single training row scores about half of that.
 
     Args:
         latent_dim: length of the code; None for half the number of encoded columns.
@@ -43,7 +43,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         trim: share of the training rows, those with the highest scores so far, that is left out of each quarter of the
             training, so that anomalies among them are not learned.
         contamination: share of the held-back rows that `predict` calls anomalies.
-        validation_share: share of the rows that are held back from training, for the threshold.
+        validation_fraction: share of the rows that are held back from training, for the threshold.
         steps: gradient steps, whatever the number of rows.
         batch_size: rows a step.
         learning_rate: of Adam at the start; it falls to zero on a cosine.
@@ -52,7 +52,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     Attributes:
         offset_: the score below which a row is an anomaly.
         n_features_in_, feature_names_in_: columns of the table, and their names if it was a data frame.
-        autoencoder_: the trained `Autoencoder`.
+        autoencoder_: the trained `DenoisingAutoencoder`.
+        residual_scale_: `(encoded,)`, standard deviation of the training rows' residuals.
         preparation_: the fitted `TablePreparation`.
     """
 
@@ -64,7 +65,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         noise=1.5,
         trim=0.3,
         contamination=0.05,
-        validation_share=0.1,
+        validation_fraction=0.1,
         steps=1000,
         batch_size=256,
         learning_rate=2e-3,
@@ -75,7 +76,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.noise = noise
         self.trim = trim
         self.contamination = contamination
-        self.validation_share = validation_share
+        self.validation_fraction = validation_fraction
         self.steps = steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -105,7 +106,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         frame = self._frame(X, reset=True)
         seed = int(check_random_state(self.random_state).randint(2**31 - 2**20))
         order = np.random.default_rng(seed).permutation(len(frame))
-        held_back = min(max(1, round(self.validation_share * len(frame))), len(frame) - 1)
+        held_back = min(max(1, round(self.validation_fraction * len(frame))), len(frame) - 1)
         training, validation = frame.iloc[order[held_back:]], frame.iloc[order[:held_back]]
         self.preparation_ = TablePreparation().fit(training)
         encoded = self.preparation_.transform(training)
@@ -122,7 +123,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             ("noise", real, lambda v: 0 < v < np.inf, "a positive number"),
             ("trim", real, lambda v: 0 <= v < 1, "a number in [0, 1)"),
             ("contamination", real, lambda v: 0 < v <= 0.5, "a number in (0, 0.5]"),
-            ("validation_share", real, lambda v: 0 < v < 1, "a number in (0, 1)"),
+            ("validation_fraction", real, lambda v: 0 < v < 1, "a number in (0, 1)"),
             ("steps", whole, lambda v: v >= 1, "a positive integer"),
             ("batch_size", whole, lambda v: v >= 1, "a positive integer"),
             ("learning_rate", real, lambda v: 0 < v < np.inf, "a positive number"),
@@ -150,15 +151,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def _build(self, width, seed):
         latent_dim = int(self.latent_dim or -(-width // 2))
         hidden = tuple(int(units) for units in self.hidden_units)
-        rows = keras.Input((width,))
-        # Keras's layer takes a standard deviation of at most 1: the rows shrink instead of the noise growing.
-        noisy = keras.layers.GaussianNoise(1.0, seed=seed)(keras.layers.Rescaling(1 / self.noise)(rows))
-        noisy = keras.layers.Rescaling(self.noise)(noisy)
         encoder = dense_encoder((width,), latent_dim, hidden, "silu", seed=seed + 1)
         decoder = dense_decoder(
             (width,), latent_dim, hidden[::-1], "silu", output_activation=None, seed=seed + 2 + len(hidden)
         )
-        return Autoencoder(keras.Model(rows, encoder(noisy)), decoder)
+        return DenoisingAutoencoder(encoder, decoder, GaussianCorruption(self.noise, clip=False, seed=seed))
 
     def _train(self, encoded, seed):
         """Train in rounds; before each, the rows with the highest scores so far are left out."""
@@ -175,12 +172,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             order = np.concatenate([rng.permutation(typical) for _ in range(-(-size // kept))])[:size]
             self.autoencoder_.fit(encoded[order], batch_size=self.batch_size, shuffle=False, verbose=0)
             residuals = encoded - forward(self.autoencoder_, encoded, ROWS)
-            self._residual_scale = residuals.std(axis=0) + np.float32(1e-6)
+            self.residual_scale_ = residuals.std(axis=0) + np.float32(1e-6)
             scores = self._surprise(encoded, residuals).sum(axis=1)
 
     def _surprise(self, values, residuals):
         """What each encoded column adds to the anomaly score, `(n, encoded)`."""
-        return np.log1p(np.maximum(np.abs(values), np.abs(residuals) / self._residual_scale) ** 2)
+        return np.log1p(np.maximum(np.abs(values), np.abs(residuals) / self.residual_scale_) ** 2)
 
     def _batches(self, frame):
         """Contributions of each column, `(n, columns)`, for `ROWS` rows at a time."""
@@ -268,7 +265,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 file,
                 about=json.dumps(about, default=_plain),
                 scalars=[self.offset_, self._novelty],
-                residual_scale=self._residual_scale,
+                residual_scale=self.residual_scale_,
                 **weights,
             )
 
@@ -291,7 +288,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             if about["has_names"]:
                 detector.feature_names_in_ = np.array(detector.preparation_.names, dtype=object)
             detector.offset_, detector._novelty = arrays["scalars"].tolist()
-            detector._residual_scale = arrays["residual_scale"]
+            detector.residual_scale_ = arrays["residual_scale"]
             detector.autoencoder_ = detector._build(len(detector.preparation_.owners), 0)
             count = len(detector.autoencoder_.weights)
             detector.autoencoder_.set_weights([arrays[f"weight_{number}"] for number in range(count)])

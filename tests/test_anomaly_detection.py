@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from dlarch_keras import AnomalyDetector
-from dlarch_keras.anomaly_detection import ROWS, Autoencoder
+from dlarch_keras import AnomalyDetector, Autoencoder
+from dlarch_keras.anomaly_detection import ROWS
 from dlarch_keras.tables import TablePreparation
 from tests.bad_input import bad_arrays
 
@@ -138,7 +138,7 @@ def test_the_score_by_hand():
     """A network that halves the first column and returns a quarter of it as the second, on paper."""
     detector = AnomalyDetector(**QUICK | {"latent_dim": 1, "hidden_units": ()}).fit(numbers(columns=2))
     detector.autoencoder_.set_weights([np.array(weights) for weights in ([[1], [0]], [0], [[0.5, 0.25]], [0, 0])])
-    detector._residual_scale = np.array([0.25, 2.0])
+    detector.residual_scale_ = np.array([0.25, 2.0])
     values = np.array([[2.0, 0.5], [0.0, -3.0]], "float32")
     detector.preparation_.transform = lambda frame: values
     # Row 1: residuals 1 / .25 = 4 > 2 and 0 / 2 < .5. Row 2: residuals 0 and -3 / 2, within -3.
@@ -296,8 +296,8 @@ def test_few_rows_suffice():
         ("trim", None),
         ("contamination", 0.0),
         ("contamination", 0.6),
-        ("validation_share", 0.0),
-        ("validation_share", 1.0),
+        ("validation_fraction", 0.0),
+        ("validation_fraction", 1.0),
         ("steps", 0),
         ("steps", True),
         ("batch_size", 2.5),

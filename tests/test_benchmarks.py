@@ -29,6 +29,17 @@ def test_means_spreads_and_resuming(tmp_path):
     assert (row["task"], row["value"], row["sd"], row["seeds"], row["seconds"]) == ("a", 2.0, 1.0, 3, 2.0)
 
 
+def test_some_tasks_only(tmp_path):
+    calls, folders = [], {"runs": tmp_path / "runs", "results": tmp_path}
+    tasks = {name: task([value] * 3, calls) for name, value in (("slow one", 1.0), ("fast one", 2.0))}
+    runner.main("toy", tasks, **folders, arguments=["--only", "fast", "--seeds", "2"])
+    assert calls == [0, 1]
+    runner.main("toy", tasks, **folders, arguments=["--seeds", "1"])
+    assert calls == [0, 1, 0]
+    summary = pd.read_csv(tmp_path / "toy.csv").set_index("task")
+    assert summary["seeds"].to_dict() == {"slow one": 1, "fast one": 2}
+
+
 def test_shifts_keep_the_ink():
     import numpy as np
 
