@@ -56,9 +56,13 @@ def summarize(runs, tasks):
         runs: data frame with a row for each run.
         tasks: names, in the order of the result's rows; those without a run are left out.
     """
-    groups = runs.groupby(["task", "dataset", "metric", "parameters", "backend"], sort=False)
+    groups = runs.groupby(["task", "dataset", "metric", "backend"], sort=False)
     summary = groups.agg(
-        value=("value", "mean"), sd=("value", "std"), seeds=("seed", "nunique"), seconds=("seconds", "mean")
+        value=("value", "mean"),
+        sd=("value", "std"),
+        seeds=("seed", "nunique"),
+        seconds=("seconds", "mean"),
+        parameters=("parameters", "max"),  # they may differ where a table's rare categories do
     ).reset_index()
     summary = summary.set_index("task").loc[[task for task in tasks if task in set(runs["task"])]].reset_index()
     summary["sd"] = summary["sd"].fillna(0.0)

@@ -93,7 +93,7 @@ def detection_curves(scores, labels, thresholds=(), title=None):
     spread.set(xlabel="anomaly score", ylabel="density")
     spread.legend()
     roc.set(xlabel="share of normal rows alerted", ylabel="share of anomalies found")
-    recall_axis.set(xlabel="share of anomalies found (recall)", ylabel="share of alerts that are right (precision)")
+    recall_axis.set(xlabel="recall: share of anomalies found", ylabel="precision")
     recall_axis.set_ylim(0, 1.05)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
