@@ -78,9 +78,9 @@ def digits_task(size, epochs, metric):
 FILTERS = {
     "noisy input": (lambda image, _: image, (None,)),
     "median filter": (lambda image, size: median(image, np.ones((size, size))), (3, 5)),
-    "Gaussian filter": (gaussian, (0.75, 1.0, 1.25, 1.5)),
-    "wavelet filter": (lambda image, sigma: denoise_wavelet(image, sigma=sigma), (0.3, 0.45, 0.6, 0.8)),
-    "non-local means": (lambda image, h: denoise_nl_means(image, 5, 9, h=h, sigma=0.4), (0.2, 0.4, 0.6, 0.8)),
+    "Gaussian filter": (gaussian, (0.5, 0.75, 1.0, 1.25)),
+    "wavelet filter": (lambda image, sigma: denoise_wavelet(image, sigma=sigma), (0.15, 0.3, 0.45, 0.6)),
+    "non-local means": (lambda image, h: denoise_nl_means(image, 5, 9, h=h), (0.1, 0.2, 0.3, 0.4)),
 }
 
 

@@ -24,6 +24,54 @@ def test_the_overhead_is_the_measured_one():
         assert f"{ratio['value']:.2f} ± {ratio['sd']:.2f}" in README
 
 
+def figures(name, *tasks):
+    """`value ± sd` of tasks, as the README prints them: decibels to two digits, everything else to three."""
+    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / f"{name}.csv").set_index("task").loc[list(tasks)]
+    digits = [2 if "dB" in metric else 3 for metric in results["metric"]]
+    return " and ".join(
+        f"{value:.{n}f} ± {sd:.{n}f}" if sd else f"{value:.{n}f}"
+        for value, sd, n in zip(results["value"], results["sd"], digits)
+    )
+
+
+def adbench(method):
+    """Mean AUROC over the eight contaminated sets."""
+    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "anomaly_detection.csv")
+    rows = results[results["task"].str.fullmatch(rf"{method}, [^,]+, contaminated")]
+    assert len(rows) == 8
+    return f"{rows['value'].mean():.3f}"
+
+
+def test_the_table_of_denoising_and_detection():
+    nsl = [f"NSL-KDD, {metric}" for metric in ("AUROC", "F1")]
+    surfaces = [f"contrast 0.9, {part} AUROC" for part in ("pixel", "image")]
+    for ours, baseline in [
+        (
+            figures("denoising_autoencoder", "autoencoder 5k, test PSNR, dB"),
+            figures("denoising_autoencoder", "median filter, test PSNR, dB"),
+        ),
+        (
+            figures("denoising_autoencoder", "photographs, autoencoder"),
+            figures("denoising_autoencoder", "photographs, non-local means"),
+        ),
+        (adbench("detector"), adbench("isolation forest")),
+        tuple(
+            figures("anomaly_detection", *(f"{method}, {task}" for task in nsl))
+            for method in ("detector", "isolation forest")
+        ),
+        (
+            figures("image_anomaly_detection", "autoencoder, one digit"),
+            figures("image_anomaly_detection", "PCA, one digit"),
+        ),
+        tuple(
+            figures("image_anomaly_detection", *(f"{method}, {task}" for task in surfaces))
+            for method in ("autoencoder", "nearest neighbours")
+        ),
+    ]:
+        assert f"| {ours} | " in README
+        assert f" {baseline} | " in README
+
+
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
