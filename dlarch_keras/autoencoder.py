@@ -35,17 +35,17 @@ class Autoencoder(Model):
             raise ValueError(
                 f'`reconstruction_loss` must be "mse" or "binary_crossentropy", got {reconstruction_loss!r}.'
             )
-        if reconstruction_loss == "binary_crossentropy" and _ends_in_sigmoid(decoder):
-            raise ValueError(
-                '`decoder` must end in logits under "binary_crossentropy", got one that ends in a sigmoid.'
-            )
+        if reconstruction_loss == "binary_crossentropy":
+            checks.logits("decoder", decoder)
         self.encoder = encoder
         self.decoder = decoder
         self.reconstruction_loss = reconstruction_loss
         self.loss_tracker = keras.metrics.Mean(name="loss")
 
     def call(self, x, training=False):
-        return self.decoder(self.encoder(x, training=training), training=training)
+        outputs = self.decoder(self.encoder(x, training=training), training=training)
+        # Networks of any image size return whole multiples of their stride.
+        return _cropped(outputs, keras.ops.shape(x)) if None in self.encoder.input_shape[1:] else outputs
 
     def loss_of(self, x, y=None, sample_weight=None, training=False):
         """Loss of a batch, a scalar: mean over elements and examples, plus the layers' own losses. `y` None: `x`."""
@@ -103,8 +103,7 @@ class Autoencoder(Model):
     def reconstruct(self, x):
         """`decode(encode(x))`: `(n, *shape)` → the same shape, NumPy."""
         x = self._checked_x(x)
-        # Networks of any image size return whole multiples of their stride.
-        return self.decode(self.encode(x))[tuple(slice(length) for length in x.shape)]
+        return _cropped(self.decode(self.encode(x)), x.shape)
 
     def reconstruction_error(self, x):
         """Squared error of each reconstruction, mean over its elements: `(n, *shape)` → `(n,)`, NumPy."""
@@ -112,12 +111,5 @@ class Autoencoder(Model):
         return ((x - self.reconstruct(x)) ** 2).reshape(len(x), -1).mean(axis=1)
 
 
-def _ends_in_sigmoid(network):
-    for operation in reversed(getattr(network, "operations", network.layers)):
-        if isinstance(operation, keras.Model):
-            return _ends_in_sigmoid(operation)
-        if hasattr(operation, "activation"):
-            return operation.activation is keras.activations.sigmoid
-        if type(operation).__name__ == "Sigmoid":  # keras.ops.sigmoid
-            return True
-    return False
+def _cropped(images, shape):
+    return images[tuple(slice(length) for length in shape)]

@@ -75,6 +75,9 @@ def test_residual_networks_give_back_any_size(size, batch_normalization):
     assert model.encode(x).shape == (3, -(-size[0] // 4), -(-size[1] // 4), 6)
     assert model.reconstruct(x).shape == x.shape
     assert model.reconstruction_error(x).shape == (3,)
+    model.compile()
+    model.fit(x, verbose=0)
+    np.testing.assert_allclose(model.evaluate(x, verbose=0), model.reconstruction_error(x).mean(), rtol=0.1)
 
 
 def test_a_residual_network_sees_the_same_at_every_place():
