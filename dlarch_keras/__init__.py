@@ -5,8 +5,10 @@ import importlib
 _MODULE_OF = {
     "AnomalyDetector": "anomaly_detection",
     "Autoencoder": "autoencoder",
+    "ConditionalVAE": "conditional_vae",
     "DenoisingAutoencoder": "denoising_autoencoder",
     "ImageAnomalyDetector": "image_anomaly_detection",
+    "VAE": "vae",
     "load_fashion_mnist": "datasets",
     "load_mnist": "datasets",
     "psnr": "metrics.reconstruction",

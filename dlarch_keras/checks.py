@@ -1,5 +1,7 @@
 """What good input is, and the errors for the rest: `ValueError`s that name the argument."""
 
+import numbers
+
 import keras
 import numpy as np
 
@@ -59,14 +61,31 @@ def _values(name, value, minimum, maximum):
         raise ValueError(f"`{name}` must lie within [{minimum}, {maximum}], got values from {low:.6g} to {high:.6g}.")
 
 
-def network(name, value):
-    """Raise a `ValueError` unless `value` is a built Keras model with one input and one output."""
+def whole(name, value, minimum):
+    """Return `value`, a whole number of at least `minimum`, or raise a `ValueError`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
+        raise ValueError(f"`{name}` must be a whole number of at least {minimum}, got {value!r}.")
+    return int(value)
+
+
+def number(name, value, above=None):
+    """Return `value`, a finite number from 0 on, or greater than `above`, or raise a `ValueError`."""
+    good = isinstance(value, numbers.Real) and not isinstance(value, bool) and np.isfinite(value)
+    if not good or (value < 0 if above is None else value <= above):
+        expected = "from 0 on" if above is None else f"greater than {above}"
+        raise ValueError(f"`{name}` must be a number {expected}, got {value!r}.")
+    return float(value)
+
+
+def network(name, value, inputs=1, outputs=1):
+    """Raise a `ValueError` unless `value` is a built Keras model with so many inputs and outputs."""
     if not isinstance(value, keras.Model):
         raise ValueError(f"`{name}` must be a keras.Model, got {type(value).__name__}.")
     if not value.built or not hasattr(value, "input_shape"):
         raise ValueError(f"`{name}` must be built, got a network without a keras.Input at its start.")
-    if isinstance(value.input_shape, list) or isinstance(value.output_shape, list):
-        raise ValueError(f"`{name}` must have one input and one output, got {value.input_shape}, {value.output_shape}.")
+    for kind, wanted, shape in (("input", inputs, value.input_shape), ("output", outputs, value.output_shape)):
+        if (len(shape) if isinstance(shape, list) else 1) != wanted:
+            raise ValueError(f"`{name}` must have {wanted} {kind}{'s' * (wanted > 1)}, got {kind} shapes {shape}.")
 
 
 def connected(first_name, first, second_name, second):
@@ -76,6 +95,28 @@ def connected(first_name, first, second_name, second):
             f"`{second_name}` must take what `{first_name}` returns, of shape {first.output_shape[1:]}, "
             f"got an input of shape {second.input_shape[1:]}."
         )
+    apart(first_name, first, second_name, second)
+
+
+def apart(first_name, first, second_name, second):
+    """Raise a `ValueError` if two networks share a layer."""
     if {id(variable) for variable in first.variables} & {id(variable) for variable in second.variables}:
         # Keras saves such a model, and cannot load it.
         raise ValueError(f"`{second_name}` must have variables of its own, got some of `{first_name}`'s.")
+
+
+def logits(name, network):
+    """Raise a `ValueError` if `network` ends in a sigmoid, for a loss that applies one itself."""
+    if _ends_in_sigmoid(network):
+        raise ValueError(f"`{name}` must end in logits, got a network that ends in a sigmoid.")
+
+
+def _ends_in_sigmoid(network):
+    for operation in reversed(getattr(network, "operations", network.layers)):
+        if isinstance(operation, keras.Model):
+            return _ends_in_sigmoid(operation)
+        if hasattr(operation, "activation"):
+            return operation.activation is keras.activations.sigmoid
+        if type(operation).__name__ == "Sigmoid":  # keras.ops.sigmoid
+            return True
+    return False

@@ -278,9 +278,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
             raise ValueError(f"`filters` must be two numbers of channels, got {self.filters!r}.")
         whole = {name: getattr(self, name) for name in ("latent_channels", "patch_size", "steps", "batch_size")}
         for name, value in {**whole, "filters": self.filters[0], "filters ": self.filters[1]}.items():
-            least = 8 if name == "patch_size" else 1
-            if not isinstance(value, numbers.Integral) or value < least:
-                raise ValueError(f"`{name.strip()}` must be a whole number of at least {least}, got {value!r}.")
+            checks.whole(name.strip(), value, 8 if name == "patch_size" else 1)
         for name, most in {
             "contamination": 0.5,
             "validation_fraction": 0.5,

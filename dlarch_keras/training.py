@@ -41,15 +41,20 @@ def forward(network, x, batch_size=1024):
     Unlike `predict` it compiles nothing, so that it is cheap for the many small calls of a notebook.
 
     Args:
-        network: model with one input and one output.
-        x: `(n, ...)`, NumPy.
+        network: model.
+        x: `(n, ...)`, NumPy, or a list of them for a network with several inputs.
         batch_size: examples in memory at a time.
 
     Returns:
-        `(n, ...)`, NumPy.
+        `(n, ...)`, NumPy, or a list of them from a network with several outputs.
     """
-    batches = (x[start : start + batch_size] for start in range(0, len(x), batch_size))
-    return np.concatenate([keras.ops.convert_to_numpy(network(batch, training=False)) for batch in batches])
+    arrays = x if isinstance(x, list) else [x]
+    batches = []
+    for start in range(0, len(arrays[0]), batch_size):
+        batch = [array[start : start + batch_size] for array in arrays]
+        outputs = network(batch if isinstance(x, list) else batch[0], training=False)
+        batches.append(keras.tree.map_structure(keras.ops.convert_to_numpy, outputs))
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
 
 
 def _step(method):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from dlarch_keras import AnomalyDetector, Autoencoder
+from dlarch_keras import VAE, AnomalyDetector, Autoencoder
 from dlarch_keras.training import Model
 from tests.toy_models import TinyGAN
 
@@ -78,3 +78,43 @@ class ScalerFittedOnWhatIsScored(AnomalyDetector):
 def window_around_the_payment(transactions):
     """Mean amount of the customer's three payments around this one: the window looks one payment ahead."""
     return transactions.groupby("customer_id")["amount"].transform(lambda a: a.rolling(3, 1, center=True).mean())
+
+
+@keras.saving.register_keras_serializable("tests")
+class KLAveragedOverUnits(VAE):
+    """Averages the KL term over latent units, so that beta is 1 / latent_dim (a standard Keras textbook)."""
+
+    def losses_of(self, *args, **kwargs):
+        reconstruction, kl = super().losses_of(*args, **kwargs)
+        return reconstruction, kl / self.latent_dim
+
+
+class KLClamped(VAE):
+    """Clamps the KL term to [0, 0] (a well-known outlier library's default)."""
+
+    def losses_of(self, *args, **kwargs):
+        reconstruction, kl = super().losses_of(*args, **kwargs)
+        return reconstruction, keras.ops.clip(kl, 0, 0)
+
+
+class ReconstructionAveragedOverPixels(VAE):
+    """Takes `binary_crossentropy`, a mean, for the sum over pixels."""
+
+    def losses_of(self, *args, **kwargs):
+        reconstruction, kl = super().losses_of(*args, **kwargs)
+        return reconstruction / np.prod(self.decoder.output_shape[1:]), kl
+
+
+class BetaOnTheReconstruction(VAE):
+    """Multiplies the reconstruction term by beta (a standard generative-modelling textbook)."""
+
+    def objective(self, reconstruction, kl, weight):
+        return weight * reconstruction + kl
+
+
+@keras.saving.register_keras_serializable("tests")
+class NoHeldOutTerms(VAE):
+    """Has no `test_step` of its own (keras.io; keras-io#983)."""
+
+    def test_step(self, data):
+        return keras.Model.test_step(self, data)

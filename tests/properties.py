@@ -57,3 +57,22 @@ def features_ignore_the_future(make_features, table):
     """Whether the features of the first half of a table in order of time stay when the second half is left out."""
     half = len(table) // 2
     return bool(make_features(table)[:half].equals(make_features(table[:half])))
+
+
+def is_minus_the_elbo_of_coin_tosses(model, latent_dim, pixels):
+    """Whether a VAE with q = N(1, 1) and even odds for every pixel logs `pixels` log 2 and `latent_dim` / 2 nats."""
+    logs = model.evaluate(np.ones((8, pixels), "float32"), verbose=0, return_dict=True)
+    return bool(
+        np.isclose(logs["reconstruction_loss"], pixels * np.log(2), rtol=1e-4)
+        and np.isclose(logs["kl_loss"], latent_dim / 2, rtol=1e-4)
+    )
+
+
+def terms_add_up(model, x):
+    """Whether loss = reconstruction loss + beta × KL term, in training and on held-out data."""
+    try:
+        history = model.fit(x, validation_data=(x, None), batch_size=8, epochs=2, verbose=0).history
+        terms = [[np.array(history[p + n]) for n in ("loss", "reconstruction_loss", "kl_loss")] for p in ("", "val_")]
+    except (KeyError, ValueError):
+        return False
+    return all(np.allclose(loss, reconstruction + model.beta * kl, rtol=1e-5) for loss, reconstruction, kl in terms)

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from dlarch_keras import AnomalyDetector, Autoencoder
+from dlarch_keras import VAE, AnomalyDetector, Autoencoder, vae
 from dlarch_keras.datasets import generate_transactions, load_mnist, transaction_features
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests import mistakes, properties, toy_models
+from tests.test_vae import constant_encoder, linear_decoder
 
 SHAPE = (6, 5, 1)
 
@@ -91,3 +92,28 @@ def test_the_threshold_comes_from_held_back_rows(kind, right):
 def test_windows_end_with_the_payment(make_features, right):
     payments = generate_transactions(customers=20, terminals=50, days=20, radius=30.0)
     assert properties.features_ignore_the_future(make_features, payments) == right
+
+
+@pytest.mark.parametrize(
+    ("kind", "right"),
+    [
+        (VAE, True),
+        (mistakes.KLAveragedOverUnits, False),
+        (mistakes.KLClamped, False),
+        (mistakes.ReconstructionAveragedOverPixels, False),
+    ],
+)
+def test_a_vaes_terms_are_sums(kind, right):
+    encoder = constant_encoder((6,), [1, 1, 1], [0, 0, 0])
+    model = kind(encoder, linear_decoder(np.zeros((3, 6)), np.zeros(6)))
+    model.compile()
+    assert properties.is_minus_the_elbo_of_coin_tosses(model, latent_dim=3, pixels=6) == right
+
+
+@pytest.mark.parametrize(
+    ("kind", "right"), [(VAE, True), (mistakes.BetaOnTheReconstruction, False), (mistakes.NoHeldOutTerms, False)]
+)
+def test_a_vaes_terms_add_up(kind, right):
+    model = kind(vae.dense_encoder(SHAPE, 3), dense_decoder(SHAPE, 3, output_activation=None), beta=2.0)
+    model.compile()
+    assert properties.terms_add_up(model, images(20)) == right

@@ -1,0 +1,20 @@
+"""What a latent-variable model makes of its code."""
+
+from dlarch_keras import checks
+
+
+def active_units(z_mean, threshold=0.01):
+    """Number of code units whose posterior mean depends on the image: its variance exceeds `threshold`.
+
+    Args:
+        z_mean: `(n, latent_dim)`, posterior means of held-out images, two or more.
+        threshold: 0.01 in Burda et al. 2016, section 5.2.
+
+    Returns:
+        Integer from 0 to `latent_dim`.
+
+    Raises:
+        ValueError: for anything but such an array.
+    """
+    z_mean = checks.array("z_mean", z_mean, (None, None))
+    return int((z_mean.var(axis=0) > checks.number("threshold", threshold)).sum())
