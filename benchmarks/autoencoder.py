@@ -43,8 +43,7 @@ def train(latent_dim, hidden_units, learning_rate, epochs, shifts, seed):
         warmup_target=learning_rate,
         warmup_steps=steps // 2,
     )
-    several = 1 if keras.backend.backend() == "torch" else 50
-    model.compile(keras.optimizers.Adam(schedule), steps_per_execution=several)
+    model.compile(keras.optimizers.Adam(schedule), steps_per_execution=runner.several_steps(50))
     rng = np.random.default_rng(seed)
     start = time.perf_counter()
     for epoch in range(epochs):

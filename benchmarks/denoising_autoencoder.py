@@ -39,10 +39,6 @@ def schedule(peak, steps):
     )
 
 
-def several_steps():
-    return 1 if keras.backend.backend() == "torch" else 10
-
-
 def fit(x, sigma, epochs, seed, loss="mse", batch_size=64):
     """A denoising autoencoder for digits, and the seconds it took to train."""
     output_activation = "sigmoid" if loss == "mse" else None
@@ -53,7 +49,7 @@ def fit(x, sigma, epochs, seed, loss="mse", batch_size=64):
         loss,
     )
     rate = schedule(3e-3, epochs * -(-len(x) // batch_size))
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=several_steps(), jit_compile=False)
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps(), jit_compile=False)
     start = time.perf_counter()
     model.fit(x, batch_size=batch_size, epochs=epochs, verbose=0)
     return model, time.perf_counter() - start
@@ -116,7 +112,7 @@ def photographs(seed, epochs=40, crops=2000, size=32):
         GaussianCorruption(PHOTO_SIGMA, seed=seed),
     )
     rate = schedule(3e-3, epochs * crops // 16)
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=several_steps(), jit_compile=False)
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps(), jit_compile=False)
     rng = np.random.default_rng(seed)
     start = time.perf_counter()
     for epoch in range(epochs):

@@ -144,10 +144,8 @@ def narrow_autoencoder(x_train, seed):
         dense_decoder(shape, 16, (64, 256), **style, seed=seed + 1000),
     )
     steps = EPOCHS * -(-len(x_train) // BATCH_SIZE)
-    several = 1 if keras.backend.backend() == "torch" else 20
-    model.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps)), steps_per_execution=several
-    )
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps(20))
     model.fit(x_train, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
     return model.reconstruction_error, model.count_params()
 

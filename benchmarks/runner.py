@@ -68,3 +68,8 @@ def summarize(runs, tasks):
     summary["sd"] = summary["sd"].fillna(0.0)
     columns = ["task", "dataset", "metric", "value", "sd", "seeds", "seconds", "parameters", "backend"]
     return summary[columns].round({"value": 6, "sd": 6, "seconds": 1})
+
+
+def several_steps(steps=10):
+    """`steps_per_execution`: `steps`, but 1 on torch, where Keras has no multi-step function."""
+    return 1 if keras.backend.backend() == "torch" else steps

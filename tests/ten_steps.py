@@ -5,7 +5,7 @@ import sys
 import keras
 import numpy as np
 
-from tests import toy_models
+from tests import test_vae, toy_models
 
 
 class Losses(keras.callbacks.Callback):
@@ -17,21 +17,37 @@ class Losses(keras.callbacks.Callback):
         self.rows.append([float(logs[name]) for name in sorted(logs)])
 
 
-def trace(model, x, y):
+def trace(model, x, y=None):
     """Logged values after each of ten steps, every weight, optimizer and metric value, and a held-out evaluation."""
     losses = Losses()
     model.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0, callbacks=[losses])
     variables = model.weights + model.optimizer.variables
+    held_out = x[:40], None if y is None else y[:40]
     return {
         "losses": np.array(losses.rows),
-        "evaluation": np.array(list(model.evaluate(x[:40], y[:40], verbose=0, return_dict=True).values())),
+        "evaluation": np.array(list(model.evaluate(*held_out, verbose=0, return_dict=True).values())),
         **{f"variable_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(variables)},
     }
+
+
+def freeze_noise():
+    """The same "random" numbers at every draw and on every backend: they draw differently from the same seed."""
+    rng = np.random.default_rng(0)
+    for name, values in {"normal": rng.standard_normal((40, 3)), "uniform": rng.random((40, *test_vae.SHAPE))}.items():
+
+        def draw(shape, seed=None, values=values.astype("float32")):
+            return keras.ops.convert_to_tensor(values)[: shape[0]]
+
+        setattr(keras.random, name, draw)
 
 
 if __name__ == "__main__":
     x, y, noise = toy_models.data()
     traces = {"one": trace(toy_models.regressor(), x, y), "two": trace(toy_models.gan(), x, noise)}
+    freeze_noise()
+    vae, rng = test_vae.small_vae(warmup_steps=5), np.random.default_rng(1)
+    vae.set_weights([rng.normal(0, 0.2, weights.shape) for weights in vae.get_weights()])
+    traces["vae"] = trace(vae, test_vae.images(80))
     np.savez(
         sys.argv[1], **{f"{model}/{key}": value for model, values in traces.items() for key, value in values.items()}
     )

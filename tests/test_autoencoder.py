@@ -87,7 +87,7 @@ def test_a_residual_network_sees_the_same_at_every_place():
     moved = np.roll(x, (4, 8), (1, 2))
     inside = np.s_[:, 28:36, 28:36]
     np.testing.assert_allclose(
-        model.reconstruct(moved)[inside], np.roll(model.reconstruct(x), (4, 8), (1, 2))[inside], atol=1e-5
+        model.reconstruct(moved)[inside], np.roll(model.reconstruct(x), (4, 8), (1, 2))[inside], atol=1e-4
     )
 
 

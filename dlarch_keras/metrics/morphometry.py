@@ -13,14 +13,14 @@ from dlarch_keras import checks
 def measure_strokes(images):
     """Slant, thickness and width of each drawing.
 
-    Slant and width come from the second moments of the ink around its centre of mass, thickness from the ink and the
-    length of its skeleton.
+    Slant and width come from the second moments of the ink around its centre of mass, thickness from the pixels above
+    one half and the length of their skeleton.
 
     Args:
         images: `(n, height, width, 1)` in [0, 1], light ink on dark paper.
 
     Returns:
-        Data frame of n rows: `slant`, degrees, positive to the right; `thickness`, pixels, ink per pixel of skeleton;
+        Data frame of n rows: `slant`, degrees, positive to the right; `thickness`, pixels per pixel of skeleton;
         `width`, pixels, of the box that has the drawing's spread across its lines once the slant is taken out. NaN for
         a drawing without ink.
 
@@ -39,8 +39,8 @@ def measure_strokes(images):
             (images * product).sum(axis=(1, 2)) / ink for product in (up * up, up * right, right * right)
         )
         shear = up_right / up_up
-        skeleton = np.array([skeletonize(image > 0.5).sum() for image in images])
-        thickness = np.where(skeleton > 0, ink / skeleton, np.nan)
+        drawn = images > 0.5
+        thickness = drawn.sum(axis=(1, 2)) / np.array([skeletonize(image).sum() for image in drawn])
     return pd.DataFrame(
         {
             "slant": np.degrees(np.arctan(shear)),

@@ -1,0 +1,63 @@
+"""Slant, thickness and width on shapes whose measurements are known."""
+
+import numpy as np
+import pytest
+
+from dlarch_keras.metrics.likelihood import active_units
+from dlarch_keras.metrics.morphometry import measure_strokes
+from tests.bad_input import bad_arrays
+
+
+def bar(thickness=3, lean=0.0, height=40):
+    """An upright bar whose rows move `lean` pixels to the right for each row upwards."""
+    image = np.zeros((1, 60, 60, 1), "float32")
+    for row in range(height):
+        left = round(20 + lean * (height - row))
+        image[0, 10 + row, left : left + thickness] = 1
+    return image
+
+
+@pytest.mark.parametrize("lean", [-0.5, 0.0, 0.25, 0.5])
+def test_slant(lean):
+    assert abs(measure_strokes(bar(lean=lean))["slant"][0] - np.degrees(np.arctan(lean))) < 1
+
+
+@pytest.mark.parametrize("thickness", [1, 3, 5])
+def test_thickness(thickness):
+    # A little more than the thickness, since the skeleton stops short of both ends.
+    assert thickness <= measure_strokes(bar(thickness))["thickness"][0] < thickness + 0.4
+
+
+@pytest.mark.parametrize("lean", [0.0, 0.5])
+def test_width_without_the_slant(lean):
+    assert abs(measure_strokes(bar(9, lean))["width"][0] - 9) < 0.5
+
+
+def test_measurements_do_not_depend_on_the_place_and_mirror():
+    image = bar(lean=0.25)
+    moved, mirrored = np.roll(image, (3, -4), (1, 2)), image[:, :, ::-1]
+    first, second, third = (measure_strokes(x).iloc[0] for x in (image, moved, mirrored))
+    np.testing.assert_allclose(first, second, rtol=1e-6)
+    np.testing.assert_allclose(third["slant"], -first["slant"], rtol=1e-6)
+
+
+def test_a_blank_drawing_has_none():
+    assert measure_strokes(np.zeros((2, 9, 9, 1), "float32")).isna().all(axis=None)
+
+
+@pytest.mark.parametrize("kind", bad_arrays(bar()))
+def test_bad_images_are_refused(kind):
+    if kind not in ("shape",):  # any height will do
+        with pytest.raises(ValueError, match="`images` must"):
+            measure_strokes(bad_arrays(bar())[kind])
+
+
+def test_active_units():
+    z_mean = np.random.default_rng(0).normal(size=(2000, 3)).astype("float32") * [1, 0.2, 0.05]
+    assert active_units(z_mean) == 2
+    assert active_units(z_mean, 0.5) == 1
+    for bad in (z_mean[0], z_mean[:0], None):
+        with pytest.raises(ValueError, match="`z_mean` must"):
+            active_units(bad)
+    with pytest.raises(ValueError, match="`threshold` must"):
+        active_units(z_mean, -1)
