@@ -102,6 +102,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             ValueError: for what is not such a table, fewer than two rows, rows that are all the same, and arguments of
                 the constructor out of their range.
         """
+        vars(self).pop("offset_", None)  # a fit that fails leaves no detector behind
         self._check_arguments()
         frame = self._frame(X, reset=True)
         seed = int(check_random_state(self.random_state).randint(2**31 - 2**20))
@@ -110,10 +111,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         training, validation = frame.iloc[order[held_back:]], frame.iloc[order[:held_back]]
         self.preparation_ = TablePreparation().fit(training)
         encoded = self.preparation_.transform(training)
+        self.preparation_.transform(validation)  # whatever is wrong with these rows, say so before training
         self.autoencoder_ = self._build(encoded.shape[1], seed)
         self._train(encoded, seed)
         self._novelty = 2 * float(np.log1p(len(training)))
         self.offset_ = _threshold(self._scores(validation), self.contamination)
+        self._fitted_parameters = self.get_params()
         return self
 
     def _check_arguments(self):
@@ -137,13 +140,19 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def _frame(self, X, reset=False):
         """`X` as a data frame of the right width and columns, or a ValueError."""
-        if isinstance(X, pd.DataFrame):
+        named = isinstance(X, pd.DataFrame)
+        if named:
             validate_data(self, X, reset=reset, skip_check_array=True)
             if X.empty:
                 raise ValueError(f"`X` must have rows and columns, got shape {X.shape}.")
+            names = [str(name) for name in X.columns]  # scikit-learn compares names only if they are text
+            if not reset and self._had_names and names != self.preparation_.names:
+                raise ValueError(f"`X` must have the columns {self.preparation_.names}, got {names}.")
         else:
             X = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan")
             X = pd.DataFrame(X.astype("float64") if X.dtype == bool else X)
+        if reset:
+            self._had_names = named
         if reset and len(X) < 2:
             raise ValueError(f"`X` must have at least 2 rows to train on, got n_samples = {len(X)}.")
         return X
@@ -151,11 +160,16 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def _build(self, width, seed):
         latent_dim = int(self.latent_dim or -(-width // 2))
         hidden = tuple(int(units) for units in self.hidden_units)
-        encoder = dense_encoder((width,), latent_dim, hidden, "silu", seed=seed + 1)
-        decoder = dense_decoder(
-            (width,), latent_dim, hidden[::-1], "silu", output_activation=None, seed=seed + 2 + len(hidden)
-        )
-        return DenoisingAutoencoder(encoder, decoder, GaussianCorruption(self.noise, clip=False, seed=seed))
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("float32")  # a score must not depend on the policy of the day
+        try:
+            encoder = dense_encoder((width,), latent_dim, hidden, "silu", seed=seed + 1)
+            decoder = dense_decoder(
+                (width,), latent_dim, hidden[::-1], "silu", output_activation=None, seed=seed + 2 + len(hidden)
+            )
+            return DenoisingAutoencoder(encoder, decoder, GaussianCorruption(self.noise, clip=False, seed=seed))
+        finally:
+            keras.config.set_dtype_policy(policy)
 
     def _train(self, encoded, seed):
         """Train in rounds; before each, the rows with the highest scores so far are left out."""
@@ -174,6 +188,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             residuals = encoded - forward(self.autoencoder_, encoded, ROWS)
             self.residual_scale_ = residuals.std(axis=0) + np.float32(1e-6)
             scores = self._surprise(encoded, residuals).sum(axis=1)
+        if not np.isfinite(self.residual_scale_).all():
+            raise ValueError(
+                f"`learning_rate` and `noise` must be small enough for training to converge, "
+                f"got {self.learning_rate} and {self.noise}: the residuals are not finite."
+            )
 
     def _surprise(self, values, residuals):
         """What each encoded column adds to the anomaly score, `(n, encoded)`."""
@@ -198,7 +217,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         Raises:
             ValueError: for a table whose columns are not those of the training, in the same order.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "offset_")
         return self._scores(self._frame(X))
 
     def decision_function(self, X):
@@ -215,7 +234,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         Returns:
             `(n, columns)`, at least 0; a data frame with the same index and columns for a data frame.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "offset_")
         frame = self._frame(X)
         contributions = np.concatenate(list(self._batches(frame)))
         if isinstance(X, pd.DataFrame):
@@ -249,21 +268,23 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def save(self, path):
         """Write the fitted detector to one file, an `.npz` archive that holds numbers and JSON only."""
-        check_is_fitted(self)
-        parameters = self.get_params()
-        if not isinstance(self.random_state, (numbers.Integral, type(None))):
+        check_is_fitted(self, "offset_")
+        parameters = dict(self._fitted_parameters)  # the networks' own, whatever set_params() has changed since
+        if not isinstance(parameters["random_state"], (numbers.Integral, type(None))):
             parameters["random_state"] = None
         about = {
             "format": FORMAT,
             "parameters": parameters,
             "preparation": self.preparation_.get_state(),
+            "had_names": self._had_names,
             "has_names": hasattr(self, "feature_names_in_"),
         }
+        about = json.dumps(about, default=_plain)
         weights = {f"weight_{number}": weight for number, weight in enumerate(self.autoencoder_.get_weights())}
         with open(path, "wb") as file:  # np.savez would add a suffix to a name
             np.savez(
                 file,
-                about=json.dumps(about, default=_plain),
+                about=about,
                 scalars=[self.offset_, self._novelty],
                 residual_scale=self.residual_scale_,
                 **weights,
@@ -283,6 +304,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']!r}")
             detector = cls(**about["parameters"] | {"hidden_units": tuple(about["parameters"]["hidden_units"])})
+            detector._fitted_parameters, detector._had_names = detector.get_params(), about["had_names"]
             detector.preparation_ = TablePreparation.from_state(about["preparation"])
             detector.n_features_in_ = len(detector.preparation_.names)
             if about["has_names"]:
@@ -306,5 +328,5 @@ def _threshold(scores, share):
 
 
 def _plain(value):
-    """NumPy's numbers, as JSON has them."""
-    return value.item()
+    """Other numbers, as JSON has them."""
+    return value.item() if isinstance(value, np.generic) else float(value)

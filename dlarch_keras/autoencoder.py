@@ -51,6 +51,7 @@ class Autoencoder(Model):
         """Loss of a batch, a scalar: mean over elements and examples, plus the layers' own losses. `y` None: `x`."""
         outputs = keras.ops.cast(self(x, training=training), "float32")
         target = keras.ops.cast(x if y is None else y, "float32")
+        target = keras.ops.reshape(target, keras.ops.shape(outputs))  # of one pixel, it would be stretched to fit
         if self.reconstruction_loss == "mse":
             losses = keras.ops.square(target - outputs)
         else:

@@ -17,8 +17,8 @@ class Corruption(keras.layers.Layer):
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = seed if seed is None else checks.whole("seed", seed, 0)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, x, training=False):
         return self.corrupt(x) if training else x
@@ -49,16 +49,18 @@ class GaussianCorruption(Corruption):
 
     def __init__(self, stddev, clip=True, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
-        low, high = stddev if isinstance(stddev, (list, tuple)) and len(stddev) == 2 else (stddev, stddev)
-        if not all(isinstance(bound, (int, float)) for bound in (low, high)) or not 0 <= low <= high < float("inf"):
-            raise ValueError(f"`stddev` must be a number from 0 on, or a pair (low, high) of them, got {stddev!r}.")
-        self.stddev = stddev
+        if isinstance(stddev, (list, tuple)) and len(stddev) == 2:
+            self.stddev = low, high = tuple(checks.number("stddev", bound) for bound in stddev)
+            if low > high:
+                raise ValueError(f"`stddev` must be a number, or a pair (low, high) in this order, got {stddev!r}.")
+        else:
+            self.stddev = checks.number("stddev", stddev)
         self.clip = clip
 
     def corrupt(self, x):
         noise = keras.random.normal(keras.ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
         stddev = self.stddev
-        if isinstance(stddev, (list, tuple)):
+        if isinstance(stddev, tuple):
             one_each = (keras.ops.shape(x)[0],) + (1,) * (len(x.shape) - 1)
             stddev = keras.random.uniform(one_each, *stddev, dtype=x.dtype, seed=self.seed_generator)
         noisy = x + stddev * noise
@@ -73,9 +75,9 @@ class _RandomElements(Corruption):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
-        if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+        self.rate = checks.number("rate", rate)
+        if self.rate > 1:
             raise ValueError(f"`rate` must be a number within [0, 1], got {rate!r}.")
-        self.rate = rate
 
     def uniform(self, x):
         return keras.random.uniform(keras.ops.shape(x), dtype="float32", seed=self.seed_generator)

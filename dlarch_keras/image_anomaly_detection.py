@@ -47,10 +47,11 @@ class RandomRectangles(Corruption):
 
     def __init__(self, count=3, largest=24, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
-        self.count = count
-        self.largest = largest
+        self.count = checks.whole("count", count, 0)
+        self.largest = checks.whole("largest", largest, 1)
 
     def corrupt(self, x):
+        dtype, x = x.dtype, ops.cast(x, "float32")
         n, height, width, channels = ops.shape(x)
         rows = ops.reshape(ops.arange(height, dtype="float32"), (1, -1, 1, 1))
         columns = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, -1, 1))
@@ -60,7 +61,7 @@ class RandomRectangles(Corruption):
             shade, kind = self._uniform((n, 1, 1, channels)), self._uniform((n, 1, 1, 1))
             shifted, noise = ops.clip(x + 2 * shade - 1, 0, 1), self._uniform((n, height, width, channels))
             x += opacity * (ops.where(kind < 0.5, shade, ops.where(kind < 0.75, shifted, noise)) - x)
-        return x
+        return ops.cast(x, dtype)
 
     def _within(self, positions, length, n):
         centre = self._uniform((n, 1, 1, 1)) * ops.cast(length, "float32")
@@ -218,6 +219,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         Returns:
             `(n, height, width)`, at least 0: squared differences or 1 - SSIM, mean over channels, smoothed.
         """
+        self._check_parameters()  # set_params() may have changed them since fit()
         reconstructions = self.reconstruct(X)
         X = _images(X, self.channels_)
         if self.error == "mse":
@@ -264,11 +266,14 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
             with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
                 state = json.loads(archive.read("detector.json"))
                 model = keras.saving.load_model(archive.extract("model.keras", folder))
-        except (zipfile.BadZipFile, KeyError) as error:
-            raise ValueError(f"`path` must be a file that save() wrote, got {path}: {error}.") from error
-        parameters = state["parameters"]
-        detector = cls(**{**parameters, "filters": tuple(parameters["filters"])})
-        detector.autoencoder_, detector.offset_, detector.channels_ = model, state["offset"], state["channels"]
+            detector = cls(**state["parameters"] | {"filters": tuple(state["parameters"]["filters"])})
+            detector.autoencoder_, detector.offset_, detector.channels_ = model, state["offset"], state["channels"]
+            if not isinstance(model, Autoencoder):
+                raise ValueError(f"a {type(model).__name__}")
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # a damaged archive can make its readers raise almost anything
+            raise ValueError(f"`path` must be a file that save() wrote, got {path}: {error}") from error
         return detector
 
     def _check_parameters(self):
@@ -279,16 +284,15 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         whole = {name: getattr(self, name) for name in ("latent_channels", "patch_size", "steps", "batch_size")}
         for name, value in {**whole, "filters": self.filters[0], "filters ": self.filters[1]}.items():
             checks.whole(name.strip(), value, 8 if name == "patch_size" else 1)
+        checks.number("smoothing", self.smoothing)
         for name, most in {
             "contamination": 0.5,
             "validation_fraction": 0.5,
             "top_fraction": 1,
             "learning_rate": 1,
-            "smoothing": math.inf,
         }.items():
             value = getattr(self, name)
-            least_included = name == "smoothing"
-            if not isinstance(value, numbers.Real) or not (0 < value <= most or (least_included and value == 0)):
+            if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < value <= most:
                 raise ValueError(f"`{name}` must lie within (0, {most}], got {value!r}.")
 
 

@@ -1,5 +1,7 @@
 """Turns a table with numbers, categories and missing values into numbers that a network can be trained on."""
 
+import numbers
+
 import numpy as np
 import pandas as pd
 from pandas.api import types
@@ -16,8 +18,8 @@ class TablePreparation:
     - Numbers: (value − median) / (interquartile range / 1.349), with the standard deviation where that range is 0. Then
       10 asinh(· / 10): the same near 0, and logarithmic in heavy tails. A missing value becomes the median.
     - Missing numbers: a further indicator, for columns in which some training rows lack one.
-    - Categories (text, category, boolean): one indicator for each, compared as text; a missing one is a category too.
-      Of more than 100 the rarest have no indicator.
+    - Categories (text, category, boolean): one indicator for each, compared as text (1 and 1.0 alike); a missing one
+      is a category too. Of more than 100 the rarest have no indicator.
     - All of these are then brought to mean 0 and variance 1 over the training rows.
     - A column that is constant in training is not encoded, and only takes part in `novelties`.
 
@@ -44,13 +46,17 @@ class TablePreparation:
         known = np.where(missing.all(axis=0), 0.0, numbers)
         low, self._center, high = (np.nanquantile(known, share, axis=0) for share in (0.25, 0.5, 0.75))
         self._center[missing.all(axis=0)] = np.nan  # any number is new there
-        spread = (high - low) / INTERQUARTILE_RANGE
         varies = np.nanmin(known, axis=0) < np.nanmax(known, axis=0)
-        self._spread = np.where(varies, np.where(spread > 0, spread, np.nanstd(known, axis=0)), 0.0)
+        size = np.where(varies, np.nanmax(np.abs(known), axis=0), 1.0)
+        with np.errstate(over="ignore"):
+            spread = (high - low) / INTERQUARTILE_RANGE
+            # Scaled, since the squares of very large and very small numbers leave the range of floats.
+            spread = np.where(spread > 0, spread, size * np.nanstd(known / size, axis=0))
+        self._spread = np.where(varies, spread.clip(max=np.finfo("float64").max / TAIL), 0.0)
         self._categories = [pd.Series(text).value_counts(dropna=False).index.tolist() for text in texts]
         encoded = self._encode(numbers, texts)
         if not encoded.shape[1]:
-            raise ValueError("`X` must have a column that varies, got the same row over and over.")
+            raise ValueError("`X` must have a column that varies, got the same row over and over to train on.")
         self._mean, self._scale = (moment(axis=0, dtype="float64") for moment in (encoded.mean, encoded.std))
         return self
 
@@ -112,7 +118,7 @@ class TablePreparation:
         if np.isinf(numbers).any():
             raise ValueError(f"`X` must be finite, got {np.isinf(numbers).sum()} elements that are infinite.")
         others = [frame.iloc[:, position] for position in np.flatnonzero(~self._numeric)]
-        texts = [column.astype(object).map(str).where(column.notna(), None).to_numpy(object) for column in others]
+        texts = [column.astype(object).map(_text).where(column.notna(), None).to_numpy(object) for column in others]
         return numbers, texts
 
     def _marked(self):
@@ -122,7 +128,8 @@ class TablePreparation:
     def _encode(self, numbers, texts):
         missing, varies = np.isnan(numbers), self._spread > 0
         filled = np.where(missing, self._center, numbers)[:, varies]
-        scaled = ((filled - self._center[varies]) / (TAIL * self._spread[varies])).clip(-LIMIT, LIMIT)
+        with np.errstate(over="ignore"):  # what overflows is clipped
+            scaled = ((filled - self._center[varies]) / (TAIL * self._spread[varies])).clip(-LIMIT, LIMIT)
         parts = [TAIL * np.arcsinh(scaled.astype("float32")), missing[:, self._marked()]]
         for text, categories in zip(texts, self._categories):
             parts.append(_codes(text, categories)[:, None] == np.arange(_indicators(categories)))
@@ -138,6 +145,11 @@ def _is_numeric(column):
     if not types.is_numeric_dtype(dtype) or types.is_complex_dtype(dtype):
         raise ValueError(f"`X` must hold numbers, text, categories or booleans, got {dtype} in column {column.name!r}.")
     return True
+
+
+def _text(value):
+    """A category as text; whole numbers and booleans alike, since one missing value makes floats of either."""
+    return str(int(value)) if isinstance(value, numbers.Real) and float(value).is_integer() else str(value)
 
 
 def _codes(text, categories):

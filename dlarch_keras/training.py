@@ -25,6 +25,7 @@ trains: `super().compile({"generator": ..., "discriminator": ...})`; `self.optim
 
 import functools
 import inspect
+import math
 
 import keras
 import numpy as np
@@ -212,6 +213,11 @@ class Model(keras.Model):
         if checks.is_stream(x):
             return x, y
         self.check_data(x, y)
+        if sample_weight is not None and math.prod(np.shape(sample_weight)) != np.shape(x)[0]:
+            raise ValueError(
+                f"`sample_weight` must hold one weight for each of {np.shape(x)[0]} examples, "
+                f"got shape {tuple(np.shape(sample_weight))}."
+            )
         if y is None and sample_weight is not None:
             if not self.target_is_input:
                 raise ValueError("`sample_weight` must come with `y`: Keras drops the weights of data without targets.")

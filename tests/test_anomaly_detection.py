@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -406,3 +407,75 @@ def test_in_a_pipeline_and_a_grid_search():
 def test_the_trained_autoencoder_is_a_keras_model(fitted):
     assert isinstance(fitted.autoencoder_, Autoencoder)
     assert isinstance(fitted.autoencoder_.encoder, keras.Model)
+
+
+QUICK = {"steps": 2, "hidden_units": (4,), "batch_size": 16, "random_state": 0}
+
+
+@pytest.mark.parametrize("names", [[0, 1, 2], [2019, 2020, 2021]], ids=str)
+def test_columns_whose_names_are_not_text_keep_their_order(names):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=names)
+    detector = AnomalyDetector(**QUICK).fit(frame)
+    for other in (frame[names[::-1]], frame.set_axis([n + 1 for n in names], axis=1)):
+        with pytest.raises(ValueError, match="`X` must have the columns"):
+            detector.score_samples(other)
+    detector.score_samples(frame.to_numpy())  # rows without names are taken as they are
+
+
+def test_whole_numbers_are_one_category_whatever_their_dtype():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=60), "code": pd.Series(rng.integers(1, 4, 60)).astype("category")})
+    detector = AnomalyDetector(**QUICK).fit(frame)
+    as_floats = frame.assign(code=frame["code"].astype("float64").astype("category"))
+    np.testing.assert_array_equal(detector.score_samples(frame), detector.score_samples(as_floats))
+
+
+def test_training_that_diverges_is_an_error():
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    with pytest.raises(ValueError, match="`learning_rate` and `noise` must be small enough"):
+        AnomalyDetector(**QUICK, noise=1e30).fit(rows)
+
+
+def test_a_saved_detector_scores_the_same_under_another_dtype_policy(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    detector = AnomalyDetector(**QUICK).fit(rows)
+    detector.save(tmp_path / "detector.npz")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        loaded = AnomalyDetector.load(tmp_path / "detector.npz")
+    finally:
+        keras.config.set_dtype_policy(policy)
+    np.testing.assert_array_equal(loaded.score_samples(rows), detector.score_samples(rows))
+
+
+def test_parameters_changed_since_the_fit_do_not_reach_the_file(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    detector = AnomalyDetector(**QUICK, latent_dim=2).fit(rows).set_params(latent_dim=3)
+    detector.save(tmp_path / "detector.npz")
+    loaded = AnomalyDetector.load(tmp_path / "detector.npz")
+    assert loaded.latent_dim == 2
+    np.testing.assert_array_equal(loaded.score_samples(rows), detector.score_samples(rows))
+
+
+@pytest.mark.parametrize("value", [1e200, 1.7e308, 1e-170])
+def test_a_value_of_any_size_in_a_column_of_zeros(value):
+    rows = np.zeros((60, 2))
+    rows[:, 0] = np.random.default_rng(0).normal(size=60)
+    rows[::7, 1] = value
+    assert np.isfinite(AnomalyDetector(**QUICK).fit(rows).score_samples(rows)).all()
+
+
+def test_a_fit_that_fails_leaves_no_detector_behind():
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    detector = AnomalyDetector(**QUICK).fit(rows)
+    with pytest.raises(ValueError, match="`X` must have a column that varies"):
+        detector.fit(np.ones((20, 5)))
+    with pytest.raises(NotFittedError):
+        detector.predict(rows)
+
+
+def test_numpys_numbers_are_numbers():
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    for noise in (np.int64(1), np.float32(1.5)):
+        AnomalyDetector(**QUICK, noise=noise).fit(rows)

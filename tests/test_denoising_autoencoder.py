@@ -163,3 +163,22 @@ def test_bad_images_are_refused(kind):
             model.fit(x, y, verbose=0)
     with pytest.raises(ValueError, match="`y` must"):
         model.evaluate(images(), images(8))
+
+
+def test_numpys_numbers_are_numbers():
+    assert GaussianCorruption(np.float32(0.5), seed=np.int64(3)).get_config()["seed"] == 3
+    assert MaskingCorruption(np.float64(0.5)).rate == 0.5
+
+
+def test_one_weight_an_example():
+    model, x = denoiser(CORRUPTIONS["gaussian"]()), images()
+    for weights in (np.ones(x.shape), np.ones(len(x) - 1)):
+        with pytest.raises(ValueError, match="`sample_weight` must hold one weight"):
+            model.fit(x, x, sample_weight=weights, verbose=0)
+
+
+def test_a_target_of_one_pixel_is_not_stretched():
+    """In a stream of unknown shapes, where no check at the door can tell."""
+    model, x = denoiser(CORRUPTIONS["gaussian"]()), images()
+    with pytest.raises(Exception, match=r"(?i)reshape|shape"):
+        model.loss_of(x, x[:, :1, :1])

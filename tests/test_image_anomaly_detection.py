@@ -245,12 +245,12 @@ def test_constant_or_equal_images_are_learned_as_normal(x):
         "filters": [(4,), (4, 4, 4), 4, (4, 0), (4.0, 4), None],
         "latent_channels": [0, 2.5, "8"],
         "error": ["mae", None],
-        "smoothing": [-1, np.nan, "2", None],
+        "smoothing": [-1, np.nan, np.inf, "2", None],
         "top_fraction": [0, 1.5, None],
         "patch_size": [7, 0, 16.0, None],
         "steps": [0, -1, 2.5, None],
         "batch_size": [0, None],
-        "learning_rate": [0, -1, None],
+        "learning_rate": [0, -1, None, True],
         "contamination": [0, 0.6, "auto", np.nan],
         "validation_fraction": [0, 1, None],
         "random_state": ["seed", -1],
@@ -260,3 +260,36 @@ def test_bad_parameters_are_refused_by_fit(name, values):
     for value in values:
         with pytest.raises(ValueError, match=name if name != "random_state" else "seed|Seed"):
             small(**{name: value}).fit(surfaces())
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float16"])
+def test_rectangles_keep_the_policys_dtype(policy):
+    x = keras.ops.cast(surfaces(), "float16" if "float16" in policy else "bfloat16")
+    layer = RandomRectangles(seed=0, dtype=policy)
+    assert keras.backend.standardize_dtype(layer(x, training=True).dtype) == layer.compute_dtype
+
+
+def test_parameters_changed_after_the_fit_are_checked():
+    fitted = small().fit(surfaces()).set_params(error="mae")
+    with pytest.raises(ValueError, match="`error` must"):
+        fitted.score_samples(surfaces())
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"parameters": {"filters": [4, 4], "new": 1}}', None])
+def test_archives_that_save_did_not_write(content, tmp_path):
+    path = tmp_path / "detector.zip"
+    small().fit(surfaces()).save(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    if content is None:
+        other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        other.save(tmp_path / "other.keras")
+        parts["model.keras"] = (tmp_path / "other.keras").read_bytes()
+    else:
+        parts["detector.json"] = content
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    for bad in (path, tmp_path):
+        with pytest.raises(ValueError, match="`path` must be a file"):
+            ImageAnomalyDetector.load(bad)

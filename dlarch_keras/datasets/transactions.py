@@ -134,7 +134,7 @@ def transaction_features(transactions, windows=(1, 7, 30), delay_days=7):
     Source: the handbook's chapter 3.4; see the module.
     """
     _check_table(transactions, ("datetime", "customer_id", "terminal_id", "amount"))
-    _check_windows(windows, delay_days)
+    windows = _check_windows(windows, delay_days)
     time = transactions["datetime"].dt
     features = {
         "amount": transactions["amount"].to_numpy("float64"),
@@ -169,7 +169,7 @@ def terminal_risk(transactions, windows=(1, 7, 30), delay_days=7):
         ValueError: as in `transaction_features`.
     """
     _check_table(transactions, ("datetime", "terminal_id", "fraud"))
-    _check_windows(windows, delay_days)
+    windows = _check_windows(windows, delay_days)
     frauds, payments = (
         _delayed(transactions, "fraud", statistic, windows, delay_days) for statistic in ("sum", "count")
     )
@@ -235,6 +235,8 @@ def _check_table(transactions, columns):
     missing = [name for name in columns if name not in transactions.columns]
     if missing:
         raise ValueError(f"`transactions` must have columns {list(columns)}, got none named {missing}.")
+    if not transactions.columns.is_unique:
+        raise ValueError("`transactions` must have each column once, got a name twice.")
     if transactions.empty:
         raise ValueError("`transactions` must have rows, got an empty table.")
     incomplete = [name for name in columns if transactions[name].isna().any()]
@@ -253,8 +255,10 @@ def _check_table(transactions, columns):
 
 
 def _check_windows(windows, delay_days):
-    if isinstance(windows, (str, bytes)) or not np.iterable(windows) or not len(tuple(windows)):
+    """`windows` as a tuple, or a `ValueError`."""
+    if isinstance(windows, (str, bytes)) or not np.iterable(windows) or not len(windows := tuple(windows)):
         raise ValueError(f"`windows` must be a sequence of days, got {windows!r}.")
     for days in windows:
         check_integer("windows", days)
     check_integer("delay_days", delay_days)
+    return windows

@@ -149,8 +149,11 @@ def _groups(name, values, n):
         raise ValueError(f"{expected}, got a {type(values).__name__}: {error}") from error
     if array.shape != (n,):
         raise ValueError(f"{expected}, got shape {array.shape}.")
-    if array.dtype.kind not in "iuMUOT":
-        raise ValueError(f"{expected}, got dtype {array.dtype}.")
+    kind = pd.api.types.infer_dtype(array) if array.dtype == object else ""
+    if array.dtype.kind not in "iuMUOT" or kind in ("floating", "mixed-integer-float", "decimal", "complex", "period"):
+        raise ValueError(f"{expected}, got {kind or array.dtype}.")
+    if kind.startswith("datetime"):
+        array = pd.DatetimeIndex(array).tz_localize(None).to_numpy()
     try:
         codes, _ = pd.factorize(array, sort=True)
     except TypeError as error:  # a mixture of types, or objects that cannot be told apart
