@@ -72,6 +72,15 @@ def test_the_table_of_denoising_and_detection():
         assert f" {baseline} | " in README
 
 
+def test_the_figures_of_the_vae():
+    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "vae.csv").set_index("task")
+    for task in ("dense, short, MNIST, test −ELBO", "dense, MNIST, test −ELBO"):
+        assert f"{results.loc[task, 'value']:.2f}" in README
+        assert f"{results.loc[task, 'seconds']:.0f}" in README
+    for task in ("race, test total", "race, share of the recipe's seconds"):
+        assert f"{results.loc[task, 'value']:.2f}" in README
+
+
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
