@@ -60,14 +60,14 @@ class ConditionalVAE(VAE):
         self._checked_condition(y, x.shape[0], "y")
 
     def _checked_condition(self, condition, count, name="condition"):
-        """`condition` as rows of numbers, one for each of `count` images; labels become one-hot rows."""
+        """`condition` as rows of numbers, one for each of `count` images (None: any); labels become one-hot rows."""
         if condition is None:
             raise ValueError(f"`{name}` must hold a class label or a row of attributes for each image, got None.")
         if not isinstance(condition, keras.KerasTensor):
             condition = np.asarray(condition)
         if "int" not in str(condition.dtype):
             return checks.array(name, condition, (count, self.condition_dim))
-        if len(condition.shape) != 1 or condition.shape[0] != count:
+        if len(condition.shape) != 1 or 0 in condition.shape or condition.shape[0] != (count or condition.shape[0]):
             raise ValueError(f"`{name}` must hold one label for each image, got shape {tuple(condition.shape)}.")
         if isinstance(condition, keras.KerasTensor):
             return condition
@@ -80,6 +80,7 @@ class ConditionalVAE(VAE):
 
     def generate(self, condition, seed=None):
         """Mean images of codes drawn from the prior, one for each row of `condition`: → `(n, *shape)`, NumPy."""
+        condition = self._checked_condition(condition, None)
         return self.decode(self._prior(len(condition), seed), condition)
 
     def change(self, x, condition, new_condition):
@@ -93,6 +94,7 @@ class ConditionalVAE(VAE):
         Returns:
             `(n, *shape)`, NumPy.
         """
+        new_condition = self._checked_condition(new_condition, len(x), "new_condition")
         return self.decode(self.encode(x, condition), new_condition)
 
 
@@ -127,6 +129,10 @@ def conditional_decoder(trunk, condition_dim):
     Returns:
         `keras.Model`: `[(n, latent_dim), (n, condition_dim)]` → `(n, *shape)`.
     """
+    if trunk.input_shape[-1] <= condition_dim:
+        raise ValueError(
+            f"`trunk` must take a code beside {condition_dim} conditions, got {trunk.input_shape[-1]} in all."
+        )
     code = keras.Input((trunk.input_shape[-1] - condition_dim,), name="code")
     condition = keras.Input((condition_dim,), name="condition")
     return keras.Model([code, condition], trunk(layers.Concatenate()([code, condition])), name="decoder")

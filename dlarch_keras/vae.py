@@ -32,12 +32,12 @@ def binarize(x, seed):
 
     Args:
         x: `(n, *shape)` in [0, 1], NumPy.
-        seed: integer; the same seed freezes the same drawings. None for others each time.
+        seed: integer; the same seed freezes the same drawings. None for others each time. Or a `numpy` generator.
 
     Returns:
         `(n, *shape)` of zeros and ones, float32.
     """
-    x = np.asarray(x)
+    x = checks.array("x", x, (None,) * getattr(x, "ndim", 1), 0, 1)
     return (np.random.default_rng(seed).random(x.shape, "float32") < x).astype("float32")
 
 
@@ -47,7 +47,7 @@ class VAE(Model):
 
     What it logs is in nats per image, summed over elements and averaged over images, and adds up:
     `loss = reconstruction_loss + beta * kl_loss`; losses of the layers themselves enter the gradient only.
-    Held-out data is scored with noise that stays the same from call to call.
+    Held-out data is scored with noise that stays the same from call to call and from batch to batch.
 
     Args:
         encoder: built `keras.Model`, `(n, *shape)` → `[z_mean, z_log_var]`, each `(n, latent_dim)`.
@@ -55,7 +55,8 @@ class VAE(Model):
         beta: weight of the KL term.
         likelihood: of an image given its code. "bernoulli": black or white pixels; a grey value is the probability of
             white, and drawn anew at every step of training. "grey": the same cross-entropy taken of the grey values
-            themselves; it is in wide use, and no likelihood. "gaussian": normal around the decoder's means.
+            themselves: its expectation over such draws, in wide use, and no density of grey images.
+            "gaussian": normal around the decoder's means.
         stddev: of the Gaussian likelihood.
         warmup_steps: training steps over which the KL term's weight in the gradient rises from 0 to `beta`. The
             logged loss always has `beta` itself.
@@ -183,7 +184,10 @@ class VAE(Model):
             raise ValueError("`condition` must be left out: this VAE has none.")
 
     def posterior(self, x, condition=None):
-        """Mean and log variance of q(z | x): `(n, *shape)` → `(n, latent_dim)` twice, NumPy."""
+        """Mean and log variance of q(z | x): `(n, *shape)` → `(n, latent_dim)` twice, NumPy.
+
+        Grey pixels go in as they are, also under "bernoulli"; pass `binarize(x, seed)` for drawn ones.
+        """
         x = self._checked_images("x", x)
         return tuple(forward(self.encoder, _joined(x, self._checked_condition(condition, len(x)))))
 
@@ -242,7 +246,7 @@ class VAE(Model):
             `(n,)`, nats. `beta` has no part in it.
 
         Raises:
-            ValueError: under the "grey" likelihood, which is none.
+            ValueError: under the "grey" likelihood, which is no density of images.
         """
         terms = [
             log_likelihoods.mean(axis=1) - kl for log_likelihoods, _, kl in self._sampled(x, samples, seed, condition)
@@ -250,7 +254,7 @@ class VAE(Model):
         return np.concatenate(terms)
 
     def log_likelihood(self, x, samples=500, seed=0, condition=None):
-        """Importance-weighted estimate of log p(x), a lower bound that rises with `samples` (Burda et al. 2016).
+        """Importance-weighted estimate of log p(x), on average a bound that rises with `samples` (Burda et al. 2016).
 
         log 1/k Σ p(x | z) p(z) / q(z | x) over k codes z ~ q(z | x). Args, returns and errors as in `elbo`.
         """
@@ -263,7 +267,9 @@ class VAE(Model):
     def _sampled(self, x, samples, seed, condition):
         """For a few images at a time: log p(x | z) and log p(z) / q(z | x), `(n, samples)`, and KL terms, `(n,)`."""
         if self.likelihood == "grey":
-            raise ValueError('`likelihood` must not be "grey" here: it has no ELBO. Use binarize() and "bernoulli".')
+            raise ValueError(
+                '`likelihood` must not be "grey" here: it is no density of images. Use binarize() and "bernoulli".'
+            )
         x = self._checked_images("x", x)
         condition = self._checked_condition(condition, len(x))
         samples = checks.whole("samples", samples, 1)

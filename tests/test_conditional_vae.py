@@ -130,11 +130,18 @@ def test_bad_conditions_of_generate_and_change_are_refused(model, kind):
     for call in (
         lambda: model.generate(BAD_CONDITIONS[kind]),
         lambda: model.change(x, BAD_CONDITIONS[kind], y),
-        lambda: model.change(x, y, BAD_CONDITIONS[kind]),
         lambda: model.decode(np.zeros((32, 3), "float32"), BAD_CONDITIONS[kind]),
     ):
         with pytest.raises(ValueError, match="`condition` must"):
             call()
+    with pytest.raises(ValueError, match="`new_condition` must"):
+        model.change(x, y, BAD_CONDITIONS[kind])
+
+
+@pytest.mark.parametrize("bad", [3, None, [], np.zeros((0, CLASSES), "float32")], ids=str)
+def test_conditions_that_are_no_array_are_refused_by_generate(model, bad):
+    with pytest.raises(ValueError, match="`condition` must"):
+        model.generate(bad)
 
 
 @pytest.mark.parametrize("kind", bad_arrays(images()))
@@ -158,3 +165,8 @@ def test_networks_that_do_not_fit_are_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             ConditionalVAE(*arguments)
+
+
+def test_a_decoder_without_room_for_a_code_is_refused():
+    with pytest.raises(ValueError, match="`trunk` must take a code beside 4 conditions"):
+        conditional_decoder(networks.dense_decoder(SHAPE, CLASSES), CLASSES)

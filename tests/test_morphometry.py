@@ -28,6 +28,12 @@ def test_thickness(thickness):
     assert thickness <= measure_strokes(bar(thickness))["thickness"][0] < thickness + 0.4
 
 
+@pytest.mark.parametrize("lean", [0.0, 0.5, 1.0])
+def test_thickness_is_measured_across_the_stroke(lean):
+    expected = 4 * np.cos(np.arctan(lean))
+    assert abs(measure_strokes(bar(4, lean, height=30))["thickness"][0] / expected - 1) < 0.13
+
+
 @pytest.mark.parametrize("lean", [0.0, 0.5])
 def test_width_without_the_slant(lean):
     assert abs(measure_strokes(bar(9, lean))["width"][0] - 9) < 0.5
@@ -56,7 +62,7 @@ def test_active_units():
     z_mean = np.random.default_rng(0).normal(size=(2000, 3)).astype("float32") * [1, 0.2, 0.05]
     assert active_units(z_mean) == 2
     assert active_units(z_mean, 0.5) == 1
-    for bad in (z_mean[0], z_mean[:0], None):
+    for bad in (z_mean[0], z_mean[:0], z_mean[:1], None):
         with pytest.raises(ValueError, match="`z_mean` must"):
             active_units(bad)
     with pytest.raises(ValueError, match="`threshold` must"):

@@ -17,4 +17,6 @@ def active_units(z_mean, threshold=0.01):
         ValueError: for anything but such an array.
     """
     z_mean = checks.array("z_mean", z_mean, (None, None))
+    if len(z_mean) < 2:
+        raise ValueError(f"`z_mean` must have at least 2 rows to vary, got {len(z_mean)}.")
     return int((z_mean.var(axis=0) > checks.number("threshold", threshold)).sum())
