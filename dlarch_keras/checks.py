@@ -61,6 +61,37 @@ def _values(name, value, minimum, maximum):
         raise ValueError(f"`{name}` must lie within [{minimum}, {maximum}], got values from {low:.6g} to {high:.6g}.")
 
 
+def condition(name, value, width, count=None):
+    """Return what a network is told beside its input as rows of numbers, or say what is wrong with it.
+
+    Args:
+        name: the argument's name, for the message.
+        value: class labels, integers of shape `(n,)` from 0 to `width - 1`, or attributes, floats of shape
+            `(n, width)`; or a `keras.KerasTensor` of such a form.
+        width: number of classes or attributes.
+        count: the n expected; None for any.
+
+    Returns:
+        `(n, width)`, NumPy; labels become one-hot rows. A `keras.KerasTensor` comes back as it is.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if value is None:
+        raise ValueError(f"`{name}` must hold a class label or a row of attributes for each example, got None.")
+    if not isinstance(value, keras.KerasTensor):
+        value = np.asarray(value)
+    if "int" not in str(value.dtype):
+        return array(name, value, (count, width))
+    if len(value.shape) != 1 or 0 in value.shape or value.shape[0] != (count or value.shape[0]):
+        raise ValueError(f"`{name}` must hold one label for each example, got shape {tuple(value.shape)}.")
+    if isinstance(value, keras.KerasTensor):
+        return value
+    if value.min() < 0 or value.max() >= width:
+        raise ValueError(f"`{name}` must hold labels from 0 to {width - 1}, got {value.min()} to {value.max()}.")
+    return np.eye(width, dtype="float32")[value]
+
+
 def whole(name, value, minimum):
     """Return `value`, a whole number of at least `minimum`, or raise a `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:

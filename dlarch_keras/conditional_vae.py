@@ -5,10 +5,9 @@ Kingma et al., "Semi-supervised learning with deep generative models", NeurIPS 2
 """
 
 import keras
-import numpy as np
 from keras import layers
 
-from . import checks
+from . import checks, networks
 from .vae import VAE, gaussian_encoder
 
 
@@ -51,32 +50,14 @@ class ConditionalVAE(VAE):
         return self.decoder([z_mean, condition], training=training)
 
     def condition(self, y):
-        if "int" in keras.backend.standardize_dtype(y.dtype):
-            return keras.ops.one_hot(y, self.condition_dim)
-        return keras.ops.cast(y, "float32")
+        return networks.condition_rows(y, self.condition_dim)
 
     def check_data(self, x, y=None):
         x = self._checked_images("x", x)
-        self._checked_condition(y, x.shape[0], "y")
+        checks.condition("y", y, self.condition_dim, x.shape[0])
 
-    def _checked_condition(self, condition, count, name="condition"):
-        """`condition` as rows of numbers, one for each of `count` images (None: any); labels become one-hot rows."""
-        if condition is None:
-            raise ValueError(f"`{name}` must hold a class label or a row of attributes for each image, got None.")
-        if not isinstance(condition, keras.KerasTensor):
-            condition = np.asarray(condition)
-        if "int" not in str(condition.dtype):
-            return checks.array(name, condition, (count, self.condition_dim))
-        if len(condition.shape) != 1 or 0 in condition.shape or condition.shape[0] != (count or condition.shape[0]):
-            raise ValueError(f"`{name}` must hold one label for each image, got shape {tuple(condition.shape)}.")
-        if isinstance(condition, keras.KerasTensor):
-            return condition
-        if condition.min() < 0 or condition.max() >= self.condition_dim:
-            raise ValueError(
-                f"`{name}` must hold labels from 0 to {self.condition_dim - 1}, "
-                f"got {condition.min()} to {condition.max()}."
-            )
-        return np.eye(self.condition_dim, dtype="float32")[condition]
+    def _checked_condition(self, condition, count):
+        return checks.condition("condition", condition, self.condition_dim, count)
 
     def generate(self, condition, seed=None):
         """Mean images of codes drawn from the prior, one for each row of `condition`: → `(n, *shape)`, NumPy."""
@@ -94,7 +75,7 @@ class ConditionalVAE(VAE):
         Returns:
             `(n, *shape)`, NumPy.
         """
-        new_condition = self._checked_condition(new_condition, len(x), "new_condition")
+        new_condition = checks.condition("new_condition", new_condition, self.condition_dim, len(x))
         return self.decode(self.encode(x, condition), new_condition)
 
 
@@ -117,22 +98,3 @@ def conditional_encoder(trunk, latent_dim, condition_dim, units=256, seed=None):
     x = layers.Dense(units, "relu", kernel_initializer=first)(x)
     code = layers.Dense(2 * latent_dim, dtype="float32", kernel_initializer=second)(x)
     return gaussian_encoder(keras.Model([*trunk.inputs, condition], code))
-
-
-def conditional_decoder(trunk, condition_dim):
-    """A decoder that is told a condition beside the code.
-
-    Args:
-        trunk: network `(n, latent_dim + condition_dim)` → `(n, *shape)`.
-        condition_dim: number of classes, or of attributes.
-
-    Returns:
-        `keras.Model`: `[(n, latent_dim), (n, condition_dim)]` → `(n, *shape)`.
-    """
-    if trunk.input_shape[-1] <= condition_dim:
-        raise ValueError(
-            f"`trunk` must take a code beside {condition_dim} conditions, got {trunk.input_shape[-1]} in all."
-        )
-    code = keras.Input((trunk.input_shape[-1] - condition_dim,), name="code")
-    condition = keras.Input((condition_dim,), name="condition")
-    return keras.Model([code, condition], trunk(layers.Concatenate()([code, condition])), name="decoder")

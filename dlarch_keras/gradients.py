@@ -77,8 +77,6 @@ def _jax_value_and_grad(loss, objective, variables):
 
     def differentiable(values):
         with RecordingScope() as scope:
-            if scope.original_scope is not None:
-                scope.state_mapping.update(scope.original_scope.state_mapping)
             scope.state_mapping.update(zip(map(id, variables), values))
             result = loss()
             value = objective(result)
@@ -96,6 +94,59 @@ _VALUE_AND_GRAD = {
     "tensorflow": _tensorflow_value_and_grad,
     "torch": _torch_value_and_grad,
     "jax": _jax_value_and_grad,
+}
+
+
+def is_differentiating():
+    """Whether the code that asks runs within the loss of `value_and_grad`."""
+    return _differentiating.get()
+
+
+def input_gradient(function, x):
+    """Gradient of `function(x)`, summed, with respect to `x`, for a loss that contains it (a gradient penalty).
+
+    Args:
+        function: of a tensor. What it assigns to variables may be lost: use no BatchNormalization in it.
+        x: array or tensor.
+
+    Returns:
+        Tensor of the shape of `x`, which `value_and_grad` can differentiate again.
+    """
+    x = keras.ops.convert_to_tensor(x)
+    return _INPUT_GRADIENT[keras.backend.backend()](lambda x: keras.ops.sum(function(x)), x)
+
+
+def _tensorflow_input_gradient(function, x):
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        value = function(x)
+    return tape.gradient(value, x)
+
+
+def _torch_input_gradient(function, x):
+    import torch
+
+    with torch.enable_grad():  # Keras evaluates without gradients
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(function(x), x, create_graph=True)[0]
+
+
+def _jax_input_gradient(function, x):
+    import jax
+
+    def contained(x):
+        with RecordingScope():
+            return function(x)
+
+    return jax.grad(contained)(x)
+
+
+_INPUT_GRADIENT = {
+    "tensorflow": _tensorflow_input_gradient,
+    "torch": _torch_input_gradient,
+    "jax": _jax_input_gradient,
 }
 
 
@@ -145,11 +196,17 @@ def _apply_scaled_on_jax(optimizer, gradients, variables):
 
 
 class RecordingScope(keras.StatelessScope):
-    """A stateless scope that remembers which variables were assigned in it."""
+    """A stateless scope that begins with the values of the one around it, and remembers what is assigned in it."""
 
     def __init__(self, state_mapping=None):
         super().__init__(state_mapping, collect_losses=True)
         self.updated = {}
+
+    def __enter__(self):
+        super().__enter__()
+        if self.original_scope is not None:
+            self.state_mapping = {**self.original_scope.state_mapping, **self.state_mapping}
+        return self
 
     def add_update(self, update):
         self.updated[id(update[0])] = update[0]

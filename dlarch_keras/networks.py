@@ -192,6 +192,74 @@ def residual_decoder(
     return keras.Model(code, outputs, name=name)
 
 
+def image_to_code(trunk, image_shape, latent_dim, name="encoder", seed=None):
+    """An encoder from a network without dense layers, `residual_encoder` for instance, and a dense layer to the code.
+
+    Args:
+        trunk: `keras.Model`, `(n, height, width, channels)` → `(n, rows, columns, features)`.
+        image_shape, latent_dim, name, seed: as in `dense_encoder`.
+
+    Returns:
+        `keras.Model`: `(n, *image_shape)` → `(n, latent_dim)`.
+    """
+    inputs = keras.Input(image_shape)
+    code = layers.Dense(latent_dim, dtype="float32", kernel_initializer=_glorot_apart(seed))
+    return keras.Model(inputs, code(layers.Flatten()(trunk(inputs))), name=name)
+
+
+def code_to_image(trunk, image_shape, latent_dim, name="decoder", seed=None):
+    """A decoder from a dense layer to a small image and a network without one, `residual_decoder` for instance.
+
+    Args:
+        trunk: `keras.Model`, `(n, height, width, features)` → an image larger by a whole number.
+        image_shape: `(height, width, channels)`; what `trunk` makes beyond it is cropped.
+        latent_dim, name, seed: as in `dense_encoder`.
+
+    Returns:
+        `keras.Model`: `(n, latent_dim)` → `(n, *image_shape)`.
+    """
+    features = trunk.input_shape[-1]
+    scale = trunk.compute_output_shape((None, 1, 1, features))[1]
+    small = (*(math.ceil(length / scale) for length in image_shape[:2]), features)
+    code = keras.Input((latent_dim,))
+    x = layers.Reshape(small)(layers.Dense(math.prod(small), kernel_initializer=_glorot_apart(seed))(code))
+    return keras.Model(code, trunk(x)[:, : image_shape[0], : image_shape[1]], name=name)
+
+
+def _glorot_apart(seed):
+    return keras.initializers.GlorotUniform(None if seed is None else seed + 500)  # unlike the trunk's own
+
+
+def conditional_decoder(trunk, condition_dim):
+    """A decoder that is told a condition beside the code.
+
+    Args:
+        trunk: network `(n, latent_dim + condition_dim)` → `(n, *shape)`.
+        condition_dim: number of classes, or of attributes.
+
+    Returns:
+        `keras.Model`: `[(n, latent_dim), (n, condition_dim)]` → `(n, *shape)`.
+    """
+    if trunk.input_shape[-1] <= condition_dim:
+        raise ValueError(
+            f"`trunk` must take a code beside {condition_dim} conditions, got {trunk.input_shape[-1]} in all."
+        )
+    code = keras.Input((trunk.input_shape[-1] - condition_dim,), name="code")
+    condition = keras.Input((condition_dim,), name="condition")
+    return keras.Model([code, condition], trunk(layers.Concatenate()([code, condition])), name=trunk.name)
+
+
+def condition_rows(y, condition_dim):
+    """A batch's conditions as a network takes them: labels `(n,)` become one-hot rows, attributes stay as they are.
+
+    Returns:
+        Tensor `(n, condition_dim)`, float32.
+    """
+    if "int" in keras.backend.standardize_dtype(y.dtype):
+        return keras.ops.one_hot(y, condition_dim)
+    return keras.ops.cast(y, "float32")
+
+
 def _residual_blocks(hidden, x, blocks, filters):
     for _ in range(blocks):
         inner = hidden(layers.Conv2D, x, filters, 3, 1, "same")

@@ -31,9 +31,16 @@ import keras
 import numpy as np
 
 from . import checks
-from .gradients import CompositeOptimizer, RecordingScope, apply_gradients, current_model, value_and_grad
+from .gradients import (
+    CompositeOptimizer,
+    RecordingScope,
+    apply_gradients,
+    current_model,
+    input_gradient,
+    value_and_grad,
+)
 
-__all__ = ["Model", "apply_gradients", "forward", "value_and_grad"]
+__all__ = ["Model", "apply_gradients", "forward", "input_gradient", "value_and_grad"]
 
 
 def forward(network, x, batch_size=1024):

@@ -4,11 +4,8 @@ Kingma & Welling, "Auto-encoding variational Bayes", ICLR 2014; Rezende, Mohamed
 the end turn the networks of `networks.py` into encoders with two outputs.
 """
 
-import math
-
 import keras
 import numpy as np
-from keras import layers
 from scipy.special import logsumexp
 
 from . import checks, networks
@@ -339,9 +336,7 @@ def convolutional_encoder(image_shape, latent_dim, filters=(32, 64), **style):
 def residual_encoder(image_shape, latent_dim, filters=(32, 64), seed=None, **style):
     """`networks.residual_encoder`, then a dense layer to the two outputs of a VAE; `style` is what that one takes."""
     trunk = networks.residual_encoder(image_shape[-1], filters, seed=seed, **style)
-    inputs = keras.Input(image_shape)
-    code = layers.Dense(2 * latent_dim, dtype="float32", kernel_initializer=_glorot(seed))
-    return gaussian_encoder(keras.Model(inputs, code(layers.Flatten()(trunk(inputs)))))
+    return gaussian_encoder(networks.image_to_code(trunk, image_shape, 2 * latent_dim, seed=seed))
 
 
 def residual_decoder(image_shape, latent_dim, filters=(64, 32), seed=None, **style):
@@ -353,13 +348,4 @@ def residual_decoder(image_shape, latent_dim, filters=(64, 32), seed=None, **sty
         filters, seed, style: as in `networks.residual_decoder`.
     """
     trunk = networks.residual_decoder(image_shape[-1], filters, output_activation=None, seed=seed, **style)
-    stride = 2 ** len(filters)
-    small = (*(-(-length // stride) for length in image_shape[:2]), filters[0])
-    code = keras.Input((latent_dim,))
-    x = layers.Reshape(small)(layers.Dense(math.prod(small), kernel_initializer=_glorot(seed))(code))
-    outputs = trunk(x)[:, : image_shape[0], : image_shape[1]]
-    return keras.Model(code, outputs, name="decoder")
-
-
-def _glorot(seed):
-    return keras.initializers.GlorotUniform(None if seed is None else seed + 500)  # unlike the trunk's own
+    return networks.code_to_image(trunk, image_shape, latent_dim, seed=seed)

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 
-from dlarch_keras import VAE, AnomalyDetector, Autoencoder
-from dlarch_keras.training import Model
+from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder
+from dlarch_keras.gan import cross_entropy, joined
+from dlarch_keras.training import Model, apply_gradients, input_gradient, value_and_grad
 from tests.toy_models import TinyGAN
 
 
@@ -118,3 +119,39 @@ class NoHeldOutTerms(VAE):
 
     def test_step(self, data):
         return keras.Model.test_step(self, data)
+
+
+class NoisyTargets(GAN):
+    """Adds noise to the targets, which then reach 1.05: the loss is unbounded below (keras.io's DCGAN)."""
+
+    def discriminator_loss(self, real, fake, condition, training=False):
+        real_logits, fake_logits = (self.discriminator(x, training=training) for x in (real, fake))
+        return cross_entropy(1.05, real_logits) + cross_entropy(0.05, fake_logits)
+
+
+class SharesFromANormal(WGANGP):
+    """Draws the places of the penalty from N(0, 1), so that most lie outside (keras-io#143)."""
+
+    def shares(self, count, rank, training=True):
+        return keras.random.normal((count, *[1] * (rank - 1)), seed=self.seed_generator)
+
+
+class RootOfZero(WGANGP):
+    """Takes the root of the squared slope as it is: NaN gradients where it is 0 (keras-io#415)."""
+
+    def gradient_penalty(self, real, fake, condition, share, training=False):
+        slope = input_gradient(self.critic, share * real + (1 - share) * fake)
+        return keras.ops.mean(keras.ops.square(keras.ops.sqrt(keras.ops.sum(slope**2, axis=-1)) - 1))
+
+
+class FakesWithinTheCriticsGradient(WGANGP):
+    """Runs the generator inside the critic's gradient, for nothing but time and memory (keras-io#910)."""
+
+    def _critic_step(self, real, condition):
+        def loss():
+            fake = self.generator(joined(self.noise(keras.ops.shape(real)[0]), condition), training=True)
+            return self.critic_loss(real, fake, condition, training=True)
+
+        values, gradients = value_and_grad(loss, self.critic.trainable_variables)
+        apply_gradients(self.optimizer["critic"], gradients, self.critic.trainable_variables)
+        return values

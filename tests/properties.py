@@ -1,7 +1,11 @@
 """What every model of the package must do, as functions that are true or false: for tests and for `mistakes.py`."""
 
+import itertools
+
 import keras
 import numpy as np
+
+from dlarch_keras import gradients
 
 
 def logs_epoch_means(model, x, **fit_arguments):
@@ -76,3 +80,34 @@ def terms_add_up(model, x):
     except (KeyError, ValueError):
         return False
     return all(np.allclose(loss, reconstruction + model.beta * kl, rtol=1e-5) for loss, reconstruction, kl in terms)
+
+
+def targets_lie_within_0_and_1(model):
+    """Whether no discriminator, however sure of itself, gets a loss below 0, as targets outside [0, 1] would allow."""
+    sure = np.full((1, 1), 1e4, "float32")
+    pairs = itertools.product([-sure, 0 * sure, sure], repeat=2)
+    return all(float(model.discriminator_loss(real, fake, None)) >= 0 for real, fake in pairs)
+
+
+def interpolates_between_real_and_fake(model):
+    """Whether a WGAN-GP draws the places of its penalty between real examples and fakes, and evenly: α ~ U(0, 1)."""
+    shares = keras.ops.convert_to_numpy(model.shares(2000, 4)).ravel()
+    return bool(shares.min() >= 0 and shares.max() <= 1 and abs(shares.mean() - 0.5) < 0.05 and shares.std() > 0.25)
+
+
+def makes_fakes_outside_the_critics_gradient(kind, critic_steps=3):
+    """Whether a WGAN-GP of this class runs its generator once within a gradient, that of the generator, in a step."""
+    within = []
+
+    class Watched(keras.layers.Layer):
+        def call(self, x):
+            within.append(gradients.is_differentiating())
+            return x
+
+    code, x = keras.Input((2,)), keras.Input((3,))
+    generator = keras.Model(code, keras.layers.Dense(3)(Watched()(code)))
+    model = kind(generator, keras.Model(x, keras.layers.Dense(1)(x)), critic_steps=critic_steps)
+    model.compile("sgd", "sgd", run_eagerly=True)
+    within.clear()
+    model.train_on_batch(np.ones((critic_steps * 2, 3), "float32"))
+    return within == [False] * critic_steps + [True]

@@ -5,7 +5,8 @@ import sys
 import keras
 import numpy as np
 
-from tests import test_vae, toy_models
+from dlarch_keras import GAN, WGANGP
+from tests import test_gan, test_vae, toy_models
 
 
 class Losses(keras.callbacks.Callback):
@@ -32,20 +33,37 @@ def trace(model, x, y=None):
 
 def freeze_noise():
     """The same "random" numbers at every draw and on every backend: they draw differently from the same seed."""
-    rng = np.random.default_rng(0)
-    normal = rng.standard_normal((40, 3)).astype("float32")
-    uniform = rng.random((40, *test_vae.SHAPE)).astype("float32")
-    keras.random.normal = lambda shape, **_: keras.ops.convert_to_tensor(normal)[: shape[0]]
-    keras.random.uniform = lambda shape, **_: keras.ops.convert_to_tensor(uniform)[: shape[0]]
+
+    def frozen(kind):
+        def draw(shape, **_):
+            numbers = getattr(np.random.default_rng(0), kind)((40, *shape[1:]), "float32")
+            return keras.ops.convert_to_tensor(numbers)[: shape[0]]
+
+        return draw
+
+    keras.random.normal, keras.random.uniform = frozen("standard_normal"), frozen("random")
+
+
+def given_weights(model):
+    """The model with weights from NumPy: initializers, too, differ between backends."""
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.2, weights.shape) for weights in model.get_weights()])
+    return model
+
+
+def adversarial(kind):
+    model = given_weights(kind(*test_gan.small_nets(batch_normalization=False)))
+    model.compile(keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2))
+    return model
 
 
 if __name__ == "__main__":
     x, y, noise = toy_models.data()
     traces = {"one": trace(toy_models.regressor(), x, y), "two": trace(toy_models.gan(), x, noise)}
     freeze_noise()
-    vae, rng = test_vae.small_vae(warmup_steps=5), np.random.default_rng(1)
-    vae.set_weights([rng.normal(0, 0.2, weights.shape) for weights in vae.get_weights()])
-    traces["vae"] = trace(vae, test_vae.images(80))
+    traces["vae"] = trace(given_weights(test_vae.small_vae(warmup_steps=5)), test_vae.images(80))
+    for name, kind in (("gan", GAN), ("wgan_gp", WGANGP)):
+        traces[name] = trace(adversarial(kind), test_gan.images(80))
     np.savez(
         sys.argv[1], **{f"{model}/{key}": value for model, values in traces.items() for key, value in values.items()}
     )

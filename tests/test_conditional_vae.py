@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from dlarch_keras import ConditionalVAE, networks, vae
-from dlarch_keras.conditional_vae import conditional_decoder, conditional_encoder
+from dlarch_keras.conditional_vae import conditional_encoder
+from dlarch_keras.networks import conditional_decoder
 from tests.bad_input import bad_arrays
 
 SHAPE, CLASSES = (6, 5, 1), 4

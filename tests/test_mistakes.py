@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from dlarch_keras import VAE, AnomalyDetector, Autoencoder, vae
+from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, vae
 from dlarch_keras.datasets import generate_transactions, load_mnist, transaction_features
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests import mistakes, properties, toy_models
+from tests.test_gan import line, small_gan, small_nets
 from tests.test_vae import constant_encoder, linear_decoder
+from tests.test_wgan_gp import linear_critic
 
 SHAPE = (6, 5, 1)
 
@@ -117,3 +119,34 @@ def test_a_vaes_terms_add_up(kind, right):
     model = kind(vae.dense_encoder(SHAPE, 3), dense_decoder(SHAPE, 3, output_activation=None), beta=2.0)
     model.compile()
     assert properties.terms_add_up(model, images(20)) == right
+
+
+@pytest.mark.parametrize(("kind", "right"), [(GAN, True), (mistakes.NoisyTargets, False)])
+def test_a_gans_targets_are_probabilities(kind, right):
+    assert properties.targets_lie_within_0_and_1(kind(line(1.0), line(1.0))) == right
+
+
+@pytest.mark.parametrize(("kind", "right"), [(WGANGP, True), (mistakes.SharesFromANormal, False)])
+def test_the_penalty_is_taken_between_real_and_fake(kind, right):
+    assert properties.interpolates_between_real_and_fake(kind(*small_nets(), seed=0)) == right
+
+
+@pytest.mark.parametrize(("kind", "right"), [(WGANGP, True), (mistakes.RootOfZero, False)])
+def test_a_flat_critic_has_a_gradient(kind, right):
+    model = kind(dense_decoder((4,), 2, (), output_activation=None), linear_critic([0.0, 0.0, 0.0, 0.0]))
+    model.compile("sgd", "sgd")
+    model.train_on_batch(np.ones((10, 4), "float32"))
+    assert bool(np.isfinite(model.critic.get_weights()[0]).all()) == right
+
+
+@pytest.mark.parametrize(("kind", "right"), [(WGANGP, True), (mistakes.FakesWithinTheCriticsGradient, False)])
+def test_fakes_are_made_outside_the_critics_gradient(kind, right):
+    assert properties.makes_fakes_outside_the_critics_gradient(kind) == right
+
+
+def test_a_loaded_gan_keeps_its_methods(tmp_path):
+    """keras#20579: after loading, a GAN was a plain model."""
+    small_gan().save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded, GAN) and loaded.generate(2, seed=0).shape == (2, *SHAPE)
+    loaded.fit(images(8), verbose=0)
