@@ -1,0 +1,153 @@
+"""How good generated examples are: distances between two sets of features, fidelity and diversity, modes.
+
+Features are what a network sees in images (`metrics.features`), or points themselves. Every figure depends on the
+number of examples and on the network: compare like with like, and beside the distance of real examples to real ones.
+"""
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from sklearn.metrics import pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
+
+from dlarch_keras import checks
+
+
+def frechet_distance(features, reference):
+    """Fréchet distance of the normal distributions fitted to two sets of features (Heusel et al. 2017).
+
+    |m₁ - m₂|² + tr(C₁ + C₂ - 2 (C₁ C₂)^½). It shrinks as the sets grow, so use as many examples each time.
+
+    Args:
+        features: `(n, d)`, two rows or more.
+        reference: `(m, d)`, likewise; or `(mean, covariance)` of them, `(d,)` and `(d, d)`.
+
+    Returns:
+        Number from 0 on, in squared units of the features.
+
+    Raises:
+        ValueError: for arrays of other shapes, or values that are not finite.
+    """
+    mean, covariance = gaussian_fit(features)
+    if isinstance(reference, tuple):
+        other_mean = checks.array("reference", np.asarray(reference[0]), mean.shape)
+        other_covariance = checks.array("reference", np.asarray(reference[1]), covariance.shape)
+    else:
+        other_mean, other_covariance = gaussian_fit(reference, "reference", len(mean))
+    root = _square_root(covariance)
+    # The eigenvalues of C₁ C₂ are those of a symmetric matrix: no complex numbers, as a general matrix root may give.
+    eigenvalues = np.linalg.eigvalsh(root @ other_covariance @ root).clip(0)
+    distance = np.sum((mean - other_mean) ** 2) + np.trace(covariance) + np.trace(other_covariance)
+    return float(max(distance - 2 * np.sqrt(eigenvalues).sum(), 0.0))
+
+
+def gaussian_fit(features, name="features", width=None):
+    """Mean and covariance of features: `(n, d)` → `(d,)` and `(d, d)`, float64."""
+    features = _rows(name, features, width).astype("float64")
+    return features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False))
+
+
+def _rows(name, features, width=None):
+    features = checks.array(name, features, (None, width))
+    if len(features) < 2:
+        raise ValueError(f"`{name}` must have 2 rows or more, got {len(features)}.")
+    return features
+
+
+def _square_root(matrix):
+    eigenvalues, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(eigenvalues.clip(0))) @ vectors.T
+
+
+def kernel_distance(features, reference, subsets=100, subset_size=1000, seed=0):
+    """Kernel distance, unbiased at any number of examples (Bińkowski et al. 2018): squared MMD, cubic kernel.
+
+    k(a, b) = (a · b / d + 1)³; a mean over random subsets of both sets.
+
+    Args:
+        features: `(n, d)`, two rows or more.
+        reference: `(m, d)`, likewise.
+        subsets: number of subsets.
+        subset_size: rows of each in a subset; no more than there are.
+        seed: integer; the same one gives the same subsets.
+
+    Returns:
+        `(mean, sd)` over the subsets. Around 0, and at times below, for two samples of one distribution.
+    """
+    features = _rows("features", features).astype("float64")
+    reference = _rows("reference", reference, features.shape[1]).astype("float64")
+    size = min(checks.whole("subset_size", subset_size, 2), len(features), len(reference))
+    rng = np.random.default_rng(seed)
+    distances = [
+        _squared_mmd(*(rows[rng.choice(len(rows), size, replace=False)] for rows in (features, reference)))
+        for _ in range(checks.whole("subsets", subsets, 1))
+    ]
+    return float(np.mean(distances)), float(np.std(distances))
+
+
+def _squared_mmd(a, b):
+    size, width = a.shape
+    within = 0.0
+    for rows in (a, b):
+        kernel = (rows @ rows.T / width + 1) ** 3
+        within += (kernel.sum() - np.trace(kernel)) / (size * (size - 1))
+    return within - 2 * ((a @ b.T / width + 1) ** 3).mean()
+
+
+def precision_recall(features, reference, neighbours=3):
+    """Fidelity and diversity apart (Kynkäänniemi et al. 2019).
+
+    A set's manifold is the union of balls around its points, each reaching to the point's k-th neighbour.
+
+    Args:
+        features: `(n, d)`, generated; `reference`: `(m, d)`, real; more rows than `neighbours` in both.
+        neighbours: k.
+
+    Returns:
+        `(precision, recall)`: the share of generated examples within the real manifold, and the reverse.
+    """
+    features = _rows("features", features)
+    reference = _rows("reference", reference, features.shape[1])
+    neighbours = checks.whole("neighbours", neighbours, 1)
+    least = min(len(features), len(reference))
+    if neighbours >= least:
+        raise ValueError(f"`neighbours` must be less than the number of rows, {least}, got {neighbours}.")
+    return _share_within(features, reference, neighbours), _share_within(reference, features, neighbours)
+
+
+def _share_within(points, manifold, neighbours):
+    nearest = NearestNeighbors(n_neighbors=neighbours).fit(manifold)
+    radii = nearest.kneighbors()[0][:, -1]  # without arguments, a point is not its own neighbour
+    within = [(part <= radii).any(axis=1) for part in pairwise_distances_chunked(points, manifold)]
+    return float(np.concatenate(within).mean())
+
+
+def effective_classes(labels, classes):
+    """How many classes generated examples are spread over: e to the entropy of the classes' shares.
+
+    Args:
+        labels: `(n,)` integers from 0 to `classes - 1`, or a classifier's probabilities, `(n, classes)`.
+        classes: their number.
+
+    Returns:
+        Number from 1 (all alike) to `classes` (evenly spread).
+    """
+    shares = checks.condition("labels", labels, checks.whole("classes", classes, 1)).mean(axis=0)
+    shares = shares[shares > 0].astype("float64")
+    return float(np.exp(-np.sum(shares * np.log(shares))))
+
+
+def mode_coverage(points, centres, radius):
+    """Modes that generated points reach, where the modes are known.
+
+    Args:
+        points: `(n, d)`.
+        centres: `(k, d)`, of the modes.
+        radius: a point within this distance of a centre belongs to it; three standard deviations, say.
+
+    Returns:
+        `(modes, share)`: number of modes with at least one point, and share of points that belong to any.
+    """
+    points = checks.array("points", points, (None, None))
+    centres = checks.array("centres", centres, (None, points.shape[1]))
+    within = cdist(points, centres) <= checks.number("radius", radius, above=0)
+    return int(within.any(axis=0).sum()), float(within.any(axis=1).mean())
