@@ -12,6 +12,7 @@ from dlarch_keras.datasets.mnist import load_mnist
 from dlarch_keras.datasets.network_flows import generate_flows, load_network_flows
 from dlarch_keras.datasets.nsl_kdd import NSL_KDD_CATEGORIES, load_nsl_kdd
 from dlarch_keras.datasets.photographs import load_photographs
+from dlarch_keras.datasets.scenes import SOLIDS, generate_scenes
 from dlarch_keras.datasets.textures import TEXTURE_CLASSES, add_defects, load_textures
 from dlarch_keras.datasets.transactions import (
     generate_transactions,
@@ -24,11 +25,13 @@ __all__ = [
     "ADBENCH_NAMES",
     "FASHION_MNIST_CLASSES",
     "NSL_KDD_CATEGORIES",
+    "SOLIDS",
     "TEXTURE_CLASSES",
     "add_defects",
     "data_dir",
     "find_file",
     "generate_flows",
+    "generate_scenes",
     "generate_transactions",
     "load_adbench",
     "load_ai4i",
