@@ -11,6 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from dlarch_keras import checks
+
 
 def show_source(*objects):
     """The source code of functions, classes or methods as it stands in the installed package, for display."""
@@ -98,6 +100,46 @@ def detection_curves(scores, labels, thresholds=(), title=None):
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
     return figure
+
+
+class Measure(keras.callbacks.Callback):
+    """Adds values to those that are logged, every few epochs; callbacks after it, such as `LiveCurve`, see them.
+
+    Args:
+        measure: function of the model that returns `{name: number}`.
+        every: epochs from one measurement to the next; the last epoch has one in any case.
+    """
+
+    def __init__(self, measure, every=1):
+        super().__init__()
+        self.measure, self.every = measure, checks.whole("every", every, 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+            logs.update(self.measure(self.model))
+
+
+class FilmStrip(keras.callbacks.Callback):
+    """Keeps what a model draws before training and after some epochs: `image_rows(film.rows)` shows it.
+
+    Args:
+        draw: function of the model that returns images `(n, height, width, channels)`, from the same codes each time.
+        epochs: after which epochs to keep them, from 1 on.
+
+    Attributes:
+        rows: `{"epoch 0": images, ...}`.
+    """
+
+    def __init__(self, draw, epochs):
+        super().__init__()
+        self.draw, self.epochs, self.rows = draw, set(epochs), {}
+
+    def on_train_begin(self, logs=None):
+        self.rows = {"epoch 0": self.draw(self.model)}
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 in self.epochs:
+            self.rows[f"epoch {epoch + 1}"] = self.draw(self.model)
 
 
 class LiveCurve(keras.callbacks.Callback):

@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers
 
 from dlarch_keras import checks
+from dlarch_keras.metrics.generation import effective_classes, frechet_distance
 from dlarch_keras.training import forward
 
 SHAPE = (28, 28, 1)
@@ -86,3 +87,17 @@ def class_probabilities(x, dataset="mnist"):
 
 def _outputs(x, dataset):
     return forward(_trained(dataset), checks.array("x", x, (None, *SHAPE), 0, 1))
+
+
+def generation_scores(x, dataset="mnist"):
+    """How good generated images are: `{"Fréchet distance": ..., "effective classes": ...}`.
+
+    Args:
+        x: `(10_000, 28, 28, 1)` in [0, 1]: the distance to the 10,000 test images depends on their number.
+        dataset: "mnist" or "fashion_mnist", which they should be like.
+    """
+    real = reference(dataset)
+    return {
+        "Fréchet distance": frechet_distance(image_features(x, dataset), (real.mean, real.covariance)),
+        "effective classes": effective_classes(class_probabilities(x, dataset).argmax(axis=1), 10),
+    }
