@@ -36,7 +36,7 @@ def dense(latent_dim, hidden_units, seed):
 
 
 def residual(latent_dim, filters, blocks, seed):
-    """Encoder and decoder of convolutions and residual blocks."""
+    """Encoder and decoder of convolutions, residual blocks and a wide dense layer."""
     style = {**STYLE, "blocks": blocks}
     encoder = vae.residual_encoder(SHAPE, latent_dim, filters, **style, seed=seed)
     return encoder, vae.residual_decoder(SHAPE, latent_dim, filters[::-1], **style, seed=seed + 1000)
@@ -91,7 +91,7 @@ def fit(pair, x, epochs, seed, batch_size=128, learning_rate=2e-3, path=None, **
 RECIPES = {
     "dense, short": {"pair": lambda seed: dense(32, (512, 512), seed), "epochs": 30, "samples": 5000},
     "dense": {"pair": lambda seed: dense(32, (512, 512), seed), "epochs": 60, "samples": 5000},
-    "residual": {"pair": lambda seed: residual(32, (32, 64), 1, seed), "epochs": 60, "samples": 500},
+    "residual": {"pair": lambda seed: residual(32, (32, 64), 1, seed), "epochs": 90, "samples": 500, "batch_size": 64},
 }
 
 
@@ -100,7 +100,7 @@ def trained(name, dataset, seed):
     recipe = RECIPES[name]
     (x, _), _ = LOADERS[dataset]("full")
     path = runner.RUNS / "vae" / f"{name}_{dataset}_{seed}".replace(", ", "_")
-    return fit(recipe["pair"](seed), x, recipe["epochs"], seed, path=path)
+    return fit(recipe["pair"](seed), x, recipe["epochs"], seed, recipe.get("batch_size", 128), path=path)
 
 
 def likelihood_task(name, dataset, metric):

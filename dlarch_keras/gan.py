@@ -260,7 +260,7 @@ def convolutional_generator(image_shape, latent_dim=64, filters=(64, 32), condit
         pixels in [0, 1].
     """
     trunk = networks.residual_decoder(image_shape[-1], filters, blocks=0, activation="relu", seed=seed)
-    generator = networks.code_to_image(trunk, image_shape, latent_dim + condition_dim, "generator", seed)
+    generator = networks.code_to_image(trunk, image_shape, latent_dim + condition_dim, name="generator", seed=seed)
     return networks.conditional_decoder(generator, condition_dim) if condition_dim else generator
 
 

@@ -192,42 +192,44 @@ def residual_decoder(
     return keras.Model(code, outputs, name=name)
 
 
-def image_to_code(trunk, image_shape, latent_dim, name="encoder", seed=None):
-    """An encoder from a network without dense layers, `residual_encoder` for instance, and a dense layer to the code.
+def image_to_code(trunk, image_shape, latent_dim, hidden_units=(), activation="relu", name="encoder", seed=None):
+    """An encoder from a network without dense layers, `residual_encoder` for instance, and dense layers to the code.
 
     Args:
         trunk: `keras.Model`, `(n, height, width, channels)` → `(n, rows, columns, features)`.
-        image_shape, latent_dim, name, seed: as in `dense_encoder`.
+        image_shape, latent_dim, hidden_units, activation, name, seed: as in `dense_encoder`.
 
     Returns:
         `keras.Model`: `(n, *image_shape)` → `(n, latent_dim)`.
     """
+    hidden = _HiddenLayers(activation, False, seed if seed is None else seed + 500)  # unlike the trunk's own
     inputs = keras.Input(image_shape)
-    code = layers.Dense(latent_dim, dtype="float32", kernel_initializer=_glorot_apart(seed))
-    return keras.Model(inputs, code(layers.Flatten()(trunk(inputs))), name=name)
+    x = layers.Flatten()(layers.Activation(activation)(trunk(inputs)))
+    for units in hidden_units:
+        x = hidden(layers.Dense, x, units)
+    code = layers.Dense(latent_dim, kernel_initializer=hidden.initializer(), dtype="float32", name="code")(x)
+    return keras.Model(inputs, code, name=name)
 
 
-def code_to_image(trunk, image_shape, latent_dim, name="decoder", seed=None):
-    """A decoder from a dense layer to a small image and a network without one, `residual_decoder` for instance.
+def code_to_image(trunk, image_shape, latent_dim, hidden_units=(), activation="relu", name="decoder", seed=None):
+    """A decoder from dense layers to a small image and a network without any, `residual_decoder` for instance.
 
     Args:
         trunk: `keras.Model`, `(n, height, width, features)` → an image larger by a whole number.
         image_shape: `(height, width, channels)`; what `trunk` makes beyond it is cropped.
-        latent_dim, name, seed: as in `dense_encoder`.
+        latent_dim, hidden_units, activation, name, seed: as in `dense_encoder`.
 
     Returns:
         `keras.Model`: `(n, latent_dim)` → `(n, *image_shape)`.
     """
+    hidden = _HiddenLayers(activation, False, seed if seed is None else seed + 500)
     features = trunk.input_shape[-1]
     scale = trunk.compute_output_shape((None, 1, 1, features))[1]
     small = (*(math.ceil(length / scale) for length in image_shape[:2]), features)
-    code = keras.Input((latent_dim,))
-    x = layers.Reshape(small)(layers.Dense(math.prod(small), kernel_initializer=_glorot_apart(seed))(code))
-    return keras.Model(code, trunk(x)[:, : image_shape[0], : image_shape[1]], name=name)
-
-
-def _glorot_apart(seed):
-    return keras.initializers.GlorotUniform(None if seed is None else seed + 500)  # unlike the trunk's own
+    code = x = keras.Input((latent_dim,))
+    for units in (*hidden_units, math.prod(small)):
+        x = hidden(layers.Dense, x, units)
+    return keras.Model(code, trunk(layers.Reshape(small)(x))[:, : image_shape[0], : image_shape[1]], name=name)
 
 
 def conditional_decoder(trunk, condition_dim):

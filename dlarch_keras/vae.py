@@ -333,19 +333,23 @@ def convolutional_encoder(image_shape, latent_dim, filters=(32, 64), **style):
     return gaussian_encoder(networks.convolutional_encoder(image_shape, 2 * latent_dim, filters, **style))
 
 
-def residual_encoder(image_shape, latent_dim, filters=(32, 64), seed=None, **style):
-    """`networks.residual_encoder`, then a dense layer to the two outputs of a VAE; `style` is what that one takes."""
-    trunk = networks.residual_encoder(image_shape[-1], filters, seed=seed, **style)
-    return gaussian_encoder(networks.image_to_code(trunk, image_shape, 2 * latent_dim, seed=seed))
+def residual_encoder(image_shape, latent_dim, filters=(32, 64), hidden_units=(512,), activation="silu", **style):
+    """`networks.residual_encoder` and dense layers to the two outputs of a VAE; `style` is what that one takes."""
+    trunk = networks.residual_encoder(image_shape[-1], filters, activation=activation, **style)
+    seed = style.get("seed")
+    return gaussian_encoder(
+        networks.image_to_code(trunk, image_shape, 2 * latent_dim, hidden_units, activation, seed=seed)
+    )
 
 
-def residual_decoder(image_shape, latent_dim, filters=(64, 32), seed=None, **style):
-    """A dense layer from the code to a small image, `networks.residual_decoder`, and a cut to `image_shape`: logits.
+def residual_decoder(image_shape, latent_dim, filters=(64, 32), hidden_units=(512,), activation="silu", **style):
+    """Dense layers from the code to a small image, then `networks.residual_decoder`, to logits.
 
     Args:
-        image_shape: `(height, width, channels)`.
+        image_shape: `(height, width, channels)` of any size.
         latent_dim: length of the code.
-        filters, seed, style: as in `networks.residual_decoder`.
+        hidden_units: width of each dense layer before the small image.
+        filters, activation, style: as in `networks.residual_decoder`.
     """
-    trunk = networks.residual_decoder(image_shape[-1], filters, output_activation=None, seed=seed, **style)
-    return networks.code_to_image(trunk, image_shape, latent_dim, seed=seed)
+    trunk = networks.residual_decoder(image_shape[-1], filters, activation=activation, output_activation=None, **style)
+    return networks.code_to_image(trunk, image_shape, latent_dim, hidden_units, activation, seed=style.get("seed"))
