@@ -12,7 +12,7 @@ step in the same process, times the steps of those epochs.
 
 import json
 import time
-from functools import cache
+from functools import cache, partial
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ from dlarch_keras.vae import binarize
 
 SHAPE = (28, 28, 1)
 STYLE = {"activation": "silu", "batch_normalization": False}
-LOADERS = {"MNIST": load_mnist, "Fashion-MNIST": load_fashion_mnist}
+LOADERS = {"MNIST": partial(load_mnist, "full"), "Fashion-MNIST": load_fashion_mnist}
 
 
 def dense(latent_dim, hidden_units, seed):
@@ -98,7 +98,7 @@ RECIPES = {
 @cache
 def trained(name, dataset, seed):
     recipe = RECIPES[name]
-    (x, _), _ = LOADERS[dataset]("full")
+    (x, _), _ = LOADERS[dataset]()
     path = runner.RUNS / "vae" / f"{name}_{dataset}_{seed}".replace(", ", "_")
     return fit(recipe["pair"](seed), x, recipe["epochs"], seed, recipe.get("batch_size", 128), path=path)
 
@@ -106,7 +106,7 @@ def trained(name, dataset, seed):
 def likelihood_task(name, dataset, metric):
     def task(seed):
         model, seconds = trained(name, dataset, seed)
-        x = binarize(LOADERS[dataset]("full")[1][0], 0)
+        x = binarize(LOADERS[dataset]()[1][0], 0)
         samples = RECIPES[name]["samples"]
         scores = model.elbo(x) if metric == "test −ELBO" else model.log_likelihood(x, samples)
         return row(f"{dataset}, dynamically binarised", f"{metric}, nats", -scores.mean(), seconds, model)

@@ -5,6 +5,7 @@ test images are looked at once, at the end. Weights are stored in half precision
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -15,12 +16,12 @@ from dlarch_keras.metrics import features
 from dlarch_keras.metrics.generation import frechet_distance, gaussian_fit
 from dlarch_keras.training import forward
 
-LOADERS = {"mnist": load_mnist, "fashion_mnist": load_fashion_mnist}
+LOADERS = {"mnist": partial(load_mnist, "full"), "fashion_mnist": load_fashion_mnist}
 FOLDER = Path(features.__file__).parent
 
 
 def train(dataset, epochs=15, batch_size=128):
-    (x, y), (x_test, y_test) = LOADERS[dataset]("full")
+    (x, y), (x_test, y_test) = LOADERS[dataset]()
     keras.utils.set_random_seed(0)
     network = features.feature_network(seed=0)
     shift = keras.layers.RandomTranslation(0.08, 0.08, fill_mode="constant", seed=1)
