@@ -1,10 +1,13 @@
 """The benchmark runner: what it measures is written once, and survives being killed."""
 
+import keras
+import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import runner
+from benchmarks import gan, runner
 from benchmarks.autoencoder import shifted
+from dlarch_keras import GAN, networks
 
 
 def task(values, calls):
@@ -41,8 +44,6 @@ def test_some_tasks_only(tmp_path):
 
 
 def test_shifts_keep_the_ink():
-    import numpy as np
-
     images = np.zeros((200, 9, 9, 1), "float32")
     images[:, 4, 4] = 1
     moved = shifted(images, np.random.default_rng(0))
@@ -50,3 +51,56 @@ def test_shifts_keep_the_ink():
     assert moved.sum() == 200
     assert {*rows} == {*columns} == {3, 4, 5}
     assert 80 < np.sum((rows == 4) & (columns == 4)) < 140  # half stay, and a ninth of the rest
+
+
+def tiny_gan():
+    generator = networks.dense_decoder((28, 28, 1), 2, (), seed=0)
+    model = GAN(generator, networks.dense_encoder((28, 28, 1), 1, (), seed=1), average=0.5, seed=0)
+    model.compile(keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2))
+    return model
+
+
+def ink(images, dataset):
+    return {"Fréchet distance": float(images.mean()), "effective classes": 1.0}
+
+
+def test_a_killed_gan_goes_on_with_its_curve(tmp_path, monkeypatch):
+    x = np.random.default_rng(0).random((64, 28, 28, 1), "float32")
+    monkeypatch.setattr(runner, "RUNS", tmp_path)
+    monkeypatch.setattr(gan, "generation_scores", ink)
+    whole = gan.curve(tiny_gan(), x, "whole", "mnist", epochs=4, batch_size=32)
+    assert list(whole["epoch"]) == [1, 2, 3, 4] and whole["seconds"].is_monotonic_increasing
+
+    with monkeypatch.context() as killing:
+        killing.setattr(keras.callbacks, "BackupAndRestore", KilledBeforeSaving)
+        with pytest.raises(KeyboardInterrupt):
+            gan.curve(tiny_gan(), x, "killed", "mnist", epochs=4, batch_size=32)
+    resumed = gan.curve(tiny_gan(), x, "killed", "mnist", epochs=4, batch_size=32)
+    assert list(resumed["epoch"]) == [1, 2, 3, 4] and resumed["seconds"].is_monotonic_increasing
+    assert np.allclose(resumed["Fréchet distance"], whole["Fréchet distance"], atol=1e-6)
+
+    model = tiny_gan()
+    assert gan.curve(model, x, "whole", "mnist", epochs=4, batch_size=32).equals(whole)  # nothing is trained again
+    assert int(model.optimizer["generator"].iterations) == 0
+
+
+class KilledBeforeSaving(keras.callbacks.BackupAndRestore):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        super().on_epoch_end(epoch, logs)
+
+
+def test_a_curve_stops_at_its_time_and_is_judged_at_its_best(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "RUNS", tmp_path)
+    monkeypatch.setattr(gan, "generation_scores", ink)
+    x = np.zeros((32, 28, 28, 1), "float32")
+    rows = gan.curve(tiny_gan(), x, "short", "mnist", epochs=9, batch_size=32, seconds=1e-6)
+    assert len(rows) == 1
+    (tmp_path / "gan" / "ours_MNIST_0.csv").write_text((tmp_path / "gan" / "short.csv").read_text())
+    (tmp_path / "gan" / "short.csv").unlink()
+    gan.write_curves(tmp_path / "gan", tmp_path)
+    (row,) = pd.read_csv(tmp_path / "gan_curves.csv").to_dict("records")
+    assert (row["run"], row["dataset"], row["seed"], row["epoch"]) == ("ours", "MNIST", 0, 1)
+    curve = pd.DataFrame({"Fréchet distance": [9.0, 4.0, 5.0], "seconds": [1, 2, 3]})
+    assert gan.best(curve)["seconds"] == 2

@@ -1,0 +1,211 @@
+"""Generated digits and clothes at ten minutes of training, and a race: `python -m benchmarks.gan`.
+
+Judged by the Fréchet distance on 64 features of the package's own classifiers, 10,000 generated images against the
+10,000 test images: comparable here, and never with a distance on Inception's features. Ours trains on the 60,000
+training images and is judged after its last epoch. The network of keras.io's tutorial trains on all 70,000, as it does
+there, for 100 minutes, and is judged at its best epoch. Time is that of training alone. A killed run goes on at its
+last epoch. The figures are those of
+
+    python -m benchmarks.gan --only recipe --seeds 1
+    python -m benchmarks.gan --only GAN --seeds 5
+"""
+
+import time
+from functools import cache, partial
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers
+
+from benchmarks import runner
+from dlarch_keras import GAN, gan
+from dlarch_keras.datasets import load_fashion_mnist, load_mnist
+from dlarch_keras.gan import AdversarialModel, cross_entropy
+from dlarch_keras.metrics.features import SHAPE, generation_scores
+from dlarch_keras.training import apply_gradients, value_and_grad
+
+DATASETS = {"MNIST": ("mnist", partial(load_mnist, "full")), "Fashion-MNIST": ("fashion_mnist", load_fashion_mnist)}
+EPOCHS = 20
+METRICS = ("Fréchet distance", "effective classes")
+TIME = "time to the recipe's best, over the recipe's"
+RECIPE_MINUTES = 100
+
+
+class Curve(keras.callbacks.Callback):
+    """Keeps in a file, after every epoch, the seconds of training so far and what is generated scores.
+
+    Args:
+        path: of the CSV file; an interrupted run's is continued.
+        dataset: of `generation_scores`.
+        seconds: of training, after which to stop.
+    """
+
+    def __init__(self, path, dataset, seconds=np.inf):
+        super().__init__()
+        self.path, self.dataset, self.limit = path, dataset, seconds
+
+    def on_epoch_begin(self, epoch, logs=None):
+        rows = pd.read_csv(self.path).to_dict("records") if self.path.exists() else []
+        self.rows = [row for row in rows if row["epoch"] <= epoch]  # one more, if killed before the model was saved
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        before = self.rows[-1]["seconds"] if self.rows else 0.0
+        seconds = before + time.perf_counter() - self.start
+        scores = generation_scores(self.model.generate(10_000, seed=0), self.dataset)
+        pd.DataFrame([*self.rows, {"epoch": epoch + 1, "seconds": seconds, **scores}]).to_csv(self.path, index=False)
+        self.model.stop_training = seconds >= self.limit
+
+
+def curve(model, x, name, dataset, epochs, batch_size, seconds=np.inf):
+    """Train a compiled model, or go on where it was; its `Curve`, a data frame.
+
+    Args:
+        name: of the file without its ending; a finished run is not repeated.
+    """
+    path = runner.RUNS / "gan" / f"{name}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = pd.read_csv(path) if path.exists() else None
+    if rows is None or (rows["epoch"].iloc[-1] < epochs and rows["seconds"].iloc[-1] < seconds):
+        backup = keras.callbacks.BackupAndRestore(path.with_suffix(".backup"))
+        callbacks = [Curve(path, dataset, seconds), backup]
+        model.fit(x, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=callbacks)
+    return pd.read_csv(path)
+
+
+@keras.saving.register_keras_serializable("benchmarks")
+class Recipe(AdversarialModel):
+    """keras.io's training step: a discriminator step on real images and fakes, then the generator's on new fakes.
+
+    Noise of up to .05 is added to both targets, so that one of them lies above 1.
+    """
+
+    def __init__(self, generator, discriminator, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self._set_networks(generator, discriminator, 0.0, seed)
+        self._track("generator_loss", "discriminator_loss")
+
+    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
+        self._compile_pair(generator_optimizer, discriminator_optimizer, **kwargs)
+
+    def train_step(self, data):
+        real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        count = keras.ops.shape(real)[0]
+        images = keras.ops.concatenate([self.generator(self.noise(count)), real])
+        targets = keras.ops.concatenate([keras.ops.zeros((count, 1)), keras.ops.ones((count, 1))])
+        targets += 0.05 * keras.random.uniform(keras.ops.shape(targets), seed=self.seed_generator)
+        discriminator_loss = self._step("discriminator", lambda: cross_entropy(targets, self.discriminator(images)))
+        noise = self.noise(count)
+        loss = self._step("generator", lambda: cross_entropy(1.0, self.discriminator(self.generator(noise))))
+        self._update_average()
+        return self._logged((loss, discriminator_loss), count)
+
+    def _step(self, name, loss):
+        variables = getattr(self, name).trainable_variables
+        value, gradients = value_and_grad(loss, variables)
+        apply_gradients(self.optimizer[name], gradients, variables)
+        return value
+
+
+def recipe(seed):
+    """keras.io's networks and optimizers."""
+    code = x = keras.Input((128,))
+    x = layers.Reshape((7, 7, 128))(layers.Dense(7 * 7 * 128)(x))
+    for _ in range(2):
+        x = layers.LeakyReLU(0.2)(layers.Conv2DTranspose(128, 4, 2, "same")(x))
+    generator = keras.Model(code, layers.Conv2D(1, 7, padding="same", activation="sigmoid")(x))
+    images = x = keras.Input(SHAPE)
+    for filters in (64, 128):
+        x = layers.LeakyReLU(0.2)(layers.Conv2D(filters, 3, 2, "same")(x))
+    model = Recipe(generator, keras.Model(images, layers.Dense(1)(layers.GlobalMaxPooling2D()(x))), seed=seed)
+    model.compile(keras.optimizers.Adam(3e-4), keras.optimizers.Adam(3e-4), jit_compile=False)
+    return model
+
+
+def convolutional(seed):
+    """Our networks and optimizers."""
+    model = GAN(gan.convolutional_generator(SHAPE, seed=seed), gan.convolutional_discriminator(SHAPE, seed=seed + 1000))
+    model.compile(keras.optimizers.Adam(5e-4, 0.5), keras.optimizers.Adam(1e-3, 0.5), jit_compile=False)
+    return model
+
+
+@cache
+def ours(dataset, seed, build=convolutional, batch_size=64):
+    """The curve of a model on the training images, and its number of parameters."""
+    judge, load = DATASETS[dataset]
+    model, (x, _) = build(seed), load()[0]
+    return curve(model, x, f"{build.__name__}_{dataset}_{seed}", judge, EPOCHS, batch_size), model.count_params()
+
+
+@cache
+def theirs(dataset, seed=0):
+    """The curve of keras.io's model on all images, and its number of parameters."""
+    judge, load = DATASETS[dataset]
+    model, x = recipe(seed), np.concatenate([images for images, _ in load()])
+    rows = curve(model, x, f"recipe_{dataset}_{seed}", judge, 99, 64, 60 * RECIPE_MINUTES)
+    return rows, model.count_params()
+
+
+def best(rows):
+    return rows.loc[rows["Fréchet distance"].idxmin()]
+
+
+def last_task(dataset, metric, run):
+    """A score after the last epoch."""
+
+    def task(seed):
+        rows, parameters = run(dataset, seed)
+        return result(dataset, metric, rows.iloc[-1], parameters)
+
+    return task
+
+
+def best_task(dataset, metric):
+    """A score of the recipe at the epoch with its best Fréchet distance."""
+    return lambda seed: result(dataset, metric, best(theirs(dataset, seed)[0]), theirs(dataset, seed)[1])
+
+
+def time_task(dataset, run):
+    """Time until the recipe's best Fréchet distance is reached, over the time that the recipe takes."""
+
+    def task(seed):
+        (rows, parameters), goal = run(dataset, seed), best(theirs(dataset)[0])
+        reached = rows[rows["Fréchet distance"] <= goal["Fréchet distance"]]["seconds"].min()
+        row = {TIME: reached / goal["seconds"], "seconds": reached}
+        return result(dataset, TIME, row, parameters)
+
+    return task
+
+
+def result(dataset, metric, row, parameters):
+    return {
+        "dataset": dataset,
+        "metric": metric,
+        "value": float(row[metric]),
+        "seconds": float(row["seconds"]),
+        "parameters": parameters,
+    }
+
+
+def tasks_of(name, run):
+    """Scores of a model on both datasets, and its time to the recipe's best."""
+    tasks = {f"{name}, {each}, {metric}": last_task(each, metric, run) for each in DATASETS for metric in METRICS}
+    return tasks | {f"{name}, {each}, {TIME}": time_task(each, run) for each in DATASETS}
+
+
+def write_curves(folder=runner.RUNS / "gan", results=runner.RESULTS):
+    """The curves of all runs in one file, `gan_curves.csv`."""
+    curves = []
+    for path in sorted(folder.glob("*.csv")):
+        run, dataset, seed = path.stem.rsplit("_", 2)
+        curves.append(pd.read_csv(path).assign(run=run, dataset=dataset, seed=int(seed)))
+    pd.concat(curves).round(3).to_csv(results / "gan_curves.csv", index=False)
+
+
+TASKS = tasks_of("GAN", ours)
+TASKS |= {f"recipe's best, {each}, {metric}": best_task(each, metric) for each in DATASETS for metric in METRICS}
+
+if __name__ == "__main__":
+    runner.main("gan", TASKS)
+    write_curves()
