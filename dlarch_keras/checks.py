@@ -108,6 +108,14 @@ def number(name, value, above=None):
     return float(value)
 
 
+def random(name, seed):
+    """The `numpy` generator of a seed: an integer from 0 on, None or a generator; or raise a `ValueError`."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must be an integer from 0 on, or None, got {seed!r}.") from error
+
+
 def network(name, value, inputs=1, outputs=1):
     """Raise a `ValueError` unless `value` is a built Keras model with so many inputs and outputs."""
     if not isinstance(value, keras.Model):

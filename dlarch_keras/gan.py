@@ -5,6 +5,8 @@ nets", 2014. The moving average of the generator is that of Yazıcı et al., "Th
 GAN training", ICLR 2019.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import layers
@@ -30,6 +32,7 @@ class AdversarialModel(Model):
         checks.logits(judge_name, judge)
         checks.apart("generator", generator, judge_name, judge)
         _check_shapes(generator, judge_name, judge)
+        _check_pixels(generator)
         self.generator = generator
         setattr(self, judge_name, judge)
         self.average = checks.number("average", average)
@@ -70,7 +73,7 @@ class AdversarialModel(Model):
         return self.judge(inputs, training=training)
 
     def noise(self, count, training=True):
-        """Codes from the prior; the same ones at every call outside training, so that held-out losses compare."""
+        """Codes from the prior; outside training the same ones for each batch, so that held-out losses compare."""
         return keras.random.normal((count, self.latent_dim), seed=self.seed_generator if training else 0)
 
     def condition(self, y):
@@ -91,6 +94,23 @@ class AdversarialModel(Model):
         for mean, variable in zip(self.averaged_generator.weights, self.generator.weights):
             mean.assign(mean + keras.ops.cast(share, mean.dtype) * (variable - mean))
 
+    def _unpacked(self, data):
+        """A step's data: examples, the condition or None, and the number of examples."""
+        real, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        self._check_weights(sample_weight)
+        return keras.ops.cast(real, "float32"), self.condition(y), keras.ops.shape(real)[0]
+
+    def _check_weights(self, sample_weight):
+        if sample_weight is not None:
+            raise ValueError(
+                "`sample_weight` and `class_weight` must be left out, got weights: "
+                "draw the examples that matter more often instead."
+            )
+
+    def _checked(self, x, y, sample_weight):
+        self._check_weights(sample_weight)
+        return super()._checked(x, y, sample_weight)
+
     def check_data(self, x, y=None):
         x = checks.array("x", x, self.generator.output_shape, *self._range)
         if self.condition_dim:
@@ -110,12 +130,24 @@ class AdversarialModel(Model):
                 f"got one of {count}."
             )
 
-    def fit(self, x=None, y=None, batch_size=None, **kwargs):
-        """Train on real examples: `fit(x)`, or `fit(x, condition)`."""
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", **kwargs):
+        """Train on real examples: `fit(x)`, or `fit(x, condition)`. The batches of a stream must be large enough."""
         if not checks.is_stream(x):
             self.check_data(x, y)
-            self._check_batch(len(x) % (batch_size or 32) or batch_size)
-        return super().fit(x, y, batch_size=batch_size, **kwargs)
+            rows = math.floor(len(x) * (1 - kwargs.get("validation_split", 0)))
+            size = 32 if batch_size is None else checks.whole("batch_size", batch_size, 1)
+            self._check_batch(rows % size or size)
+        return super().fit(x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Logits or scores of examples, or of `[examples, condition]` for a conditional model, NumPy."""
+        if not self.condition_dim or checks.is_stream(x):
+            return super().predict(x, *args, **kwargs)
+        if not isinstance(x, (list, tuple)) or len(x) != 2:
+            raise ValueError(f"`x` must be [examples, condition], got {type(x).__name__}.")
+        self.check_data(*x)
+        rows = checks.condition("y", x[1], self.condition_dim)
+        return keras.Model.predict(self, [x[0], rows], *args, **kwargs)
 
     def decode(self, z, condition=None):
         """Examples for given codes, by the averaged generator: `(n, latent_dim)` → `(n, *shape)`, NumPy."""
@@ -124,7 +156,7 @@ class AdversarialModel(Model):
             inputs = [inputs, checks.condition("condition", condition, self.condition_dim, len(inputs))]
         elif condition is not None:
             raise ValueError("`condition` must be left out: this generator takes none.")
-        outputs = forward(self.averaged_generator, inputs)
+        outputs = forward(self.averaged_generator if self.average else self.generator, inputs)
         return outputs.clip(*self._range) if self._range else outputs
 
     def generate(self, n, seed=None, condition=None):
@@ -139,7 +171,7 @@ class AdversarialModel(Model):
             `(n, *shape)`, NumPy; pixels within [0, 1].
         """
         n = checks.whole("n", n, 1)
-        return self.decode(np.random.default_rng(seed).standard_normal((n, self.latent_dim), "float32"), condition)
+        return self.decode(checks.random("seed", seed).standard_normal((n, self.latent_dim), "float32"), condition)
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -157,7 +189,7 @@ class GAN(AdversarialModel):
             `[(n, *shape), (n, condition_dim)]` → `(n, 1)`.
         smoothing: taken off the target of real examples only (Salimans et al. 2016), in [0, 1).
         average: decay of the moving average of the generator's weights that `generate` uses, in [0, 1); 0 for the
-            weights themselves.
+            weights themselves. It starts from the weights at construction: set others before, not after.
         seed: integer, or None for other noise in each process.
 
     Raises:
@@ -189,9 +221,8 @@ class GAN(AdversarialModel):
         return cross_entropy(1.0, logits), fake
 
     def train_step(self, data):
-        real, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        real, condition, count = self._unpacked(data)
         self._check_batch(real.shape[0])
-        condition, count = self.condition(y), keras.ops.shape(real)[0]
         noise = self.noise(count)
         (generator_loss, fake), generator_gradients = value_and_grad(
             lambda: self.generator_loss(noise, condition, training=True), self.generator.trainable_variables
@@ -206,8 +237,7 @@ class GAN(AdversarialModel):
         return self._logged((generator_loss, discriminator_loss), count)
 
     def test_step(self, data):
-        real, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        condition, count = self.condition(y), keras.ops.shape(real)[0]
+        real, condition, count = self._unpacked(data)
         generator_loss, fake = self.generator_loss(self.noise(count, training=False), condition)
         return self._logged((generator_loss, self.discriminator_loss(real, fake, condition)), count)
 
@@ -223,7 +253,8 @@ def joined(x, condition):
 
 
 def normalizes_batches(network):
-    return any(isinstance(layer, layers.BatchNormalization) for layer in network._flatten_layers())
+    """Whether a layer's output in training depends on the other examples of the batch."""
+    return any(isinstance(layer, layers.BatchNormalization) and layer.trainable for layer in network._flatten_layers())
 
 
 def _check_shapes(generator, judge_name, judge):
@@ -231,7 +262,7 @@ def _check_shapes(generator, judge_name, judge):
         raise ValueError(
             f"`generator` must take codes of shape (n, latent_dim), got an input of shape {generator.inputs[0].shape}."
         )
-    if judge.inputs[0].shape != generator.output_shape:
+    if not _fits(generator.output_shape, judge.inputs[0].shape):
         raise ValueError(
             f"`{judge_name}` must take what `generator` returns, of shape {generator.output_shape}, "
             f"got an input of shape {judge.inputs[0].shape}."
@@ -242,6 +273,24 @@ def _check_shapes(generator, judge_name, judge):
         raise ValueError(
             f"`{judge_name}` must take conditions of `generator`'s shape {generator.inputs[1].shape}, "
             f"got {judge.inputs[1].shape}."
+        )
+
+
+def _fits(shape, wanted):
+    """Whether an output of one shape can go into an input of another, in which None stands for any length."""
+    return len(shape) == len(wanted) and all(length in (None, own) for own, length in zip(shape, wanted))
+
+
+def _check_pixels(generator):
+    if len(generator.output_shape) != 4:
+        return
+    codes = np.random.default_rng(0).standard_normal((4, generator.inputs[0].shape[-1])).astype("float32")
+    conditions = [np.zeros((4, each.shape[-1]), "float32") for each in generator.inputs[1:]]
+    pixels = forward(generator, [codes, *conditions] if conditions else codes)
+    if pixels.min() < 0 or pixels.max() > 1:
+        raise ValueError(
+            "`generator` must return pixels in [0, 1], by a sigmoid at its end for instance, "
+            f"got values from {pixels.min():.3g} to {pixels.max():.3g}."
         )
 
 

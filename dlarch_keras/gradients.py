@@ -7,6 +7,7 @@ replica's share of the batch only, and every replica draws the same random numbe
 `steps_per_execution` > 1 under `MirroredStrategy` on CPUs fails for any Keras 3.15 model, a plain one included.
 """
 
+import contextlib
 import contextvars
 
 import keras
@@ -63,9 +64,12 @@ def _tensorflow_value_and_grad(loss, objective, variables):
 def _torch_value_and_grad(loss, objective, variables):
     import torch
 
-    result = loss()
-    tensors = [variable.value for variable in variables]
-    gradients = torch.autograd.grad(objective(result), tensors, allow_unused=True)
+    model = current_model.get()
+    assigns = model is not None and model._assigns_kernels
+    with torch.autograd.graph.allow_mutation_on_saved_tensors() if assigns else contextlib.nullcontext():
+        result = loss()
+        tensors = [variable.value for variable in variables]
+        gradients = torch.autograd.grad(objective(result), tensors, allow_unused=True)
     gradients = [torch.zeros_like(v) if g is None else g for g, v in zip(gradients, tensors)]
     return keras.tree.map_structure(lambda v: v.detach() if torch.is_tensor(v) else v, result), gradients
 

@@ -107,7 +107,7 @@ class Measure(keras.callbacks.Callback):
 
     Args:
         measure: function of the model that returns `{name: number}`.
-        every: epochs from one measurement to the next; the last epoch has one in any case.
+        every: epochs from one measurement to the next; the last of those asked for has one in any case.
     """
 
     def __init__(self, measure, every=1):
@@ -127,15 +127,16 @@ class FilmStrip(keras.callbacks.Callback):
         epochs: after which epochs to keep them, from 1 on.
 
     Attributes:
-        rows: `{"epoch 0": images, ...}`.
+        rows: `{"epoch 0": images, ...}`; a run that goes on from a later epoch adds to those that are there.
     """
 
     def __init__(self, draw, epochs):
         super().__init__()
         self.draw, self.epochs, self.rows = draw, set(epochs), {}
 
-    def on_train_begin(self, logs=None):
-        self.rows = {"epoch 0": self.draw(self.model)}
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 0:
+            self.rows = {"epoch 0": self.draw(self.model)}
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 in self.epochs:

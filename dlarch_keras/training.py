@@ -136,6 +136,7 @@ class Model(keras.Model):
 
     target_is_input = False  # whether fit(x, sample_weight=w) may stand for fit(x, x, sample_weight=w)
     _compiling = False
+    _assigns_kernels = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -182,6 +183,9 @@ class Model(keras.Model):
                 self.optimizer.build(self.trainable_variables)
         if not self.built:
             self.build()
+        # Such a layer may be called several times within a loss; torch must be told that it assigns its kernel.
+        normalizing = keras.layers.SpectralNormalization
+        self._assigns_kernels = any(isinstance(layer, normalizing) for layer in self._flatten_layers())
         # Keras's own epoch mean of `loss` would stand beside the one that train_step keeps.
         self._loss_tracker = None
 

@@ -35,7 +35,7 @@ def binarize(x, seed):
         `(n, *shape)` of zeros and ones, float32.
     """
     x = checks.array("x", x, (None,) * getattr(x, "ndim", 1), 0, 1)
-    return (np.random.default_rng(seed).random(x.shape, "float32") < x).astype("float32")
+    return (checks.random("seed", seed).random(x.shape, "float32") < x).astype("float32")
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -209,7 +209,7 @@ class VAE(Model):
         return self.decode(self._prior(checks.whole("n", n, 1), seed))
 
     def _prior(self, n, seed):
-        return np.random.default_rng(seed).standard_normal((n, self.latent_dim), "float32")
+        return checks.random("seed", seed).standard_normal((n, self.latent_dim), "float32")
 
     def interpolate(self, a, b, steps=8, condition=None):
         """Images on the straight line between the mean codes of `a` and `b`, both ends included.
@@ -270,7 +270,7 @@ class VAE(Model):
         x = self._checked_images("x", x)
         condition = self._checked_condition(condition, len(x))
         samples = checks.whole("samples", samples, 1)
-        rng = np.random.default_rng(seed)
+        rng = checks.random("seed", seed)
         if self.likelihood == "bernoulli":
             x = binarize(x, rng)
         z_mean, z_log_var = forward(self.encoder, _joined(x, condition))

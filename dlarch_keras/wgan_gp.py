@@ -4,8 +4,6 @@ Gulrajani et al., "Improved training of Wasserstein GANs", NeurIPS 2017, algorit
 "Wasserstein generative adversarial networks", ICML 2017.
 """
 
-import itertools
-
 import keras
 
 from . import checks
@@ -16,6 +14,8 @@ from .training import apply_gradients, input_gradient, value_and_grad
 @keras.saving.register_keras_serializable("dlarch_keras")
 class WGANGP(AdversarialModel):
     """Trains the critic `critic_steps` times for each step of the generator, every time on its own share of the batch.
+
+    Where the batch cannot be divided evenly, shares are rounded up, and neighbouring ones have an example in common.
 
     It logs `critic_loss`, the mean score of fakes minus that of real examples plus `penalty_weight` times
     `gradient_penalty`; `gradient_penalty` itself; and `generator_loss`, minus the mean score of fakes.
@@ -90,21 +90,21 @@ class WGANGP(AdversarialModel):
         return keras.ops.mean(keras.ops.cast(self.critic(joined(x, condition), training=training), "float32"))
 
     def train_step(self, data):
-        real, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        real, condition, count = self._unpacked(data)
         self._check_batch(real.shape[0])
-        real, condition, count = keras.ops.cast(real, "float32"), self.condition(y), keras.ops.shape(real)[0]
-        bounds = [step * count // self.critic_steps for step in range(self.critic_steps + 1)]
-        parts = [slice(*pair) for pair in itertools.pairwise(bounds)]
-        conditions = [condition if condition is None else condition[part] for part in parts]
-        steps = [self._critic_step(real[part], own) for part, own in zip(parts, conditions)]
-        generator_loss = self._generator_step(bounds[1], conditions[0])
+        size = (count - 1) // self.critic_steps + 1  # rounded up, so that no share is ever empty
+        starts = [step * count // self.critic_steps for step in range(self.critic_steps)]
+        conditions = [condition if condition is None else condition[start : start + size] for start in starts]
+        steps = [self._critic_step(real[start : start + size], own) for start, own in zip(starts, conditions)]
+        generator_loss = self._generator_step(size, conditions[0])
         self._update_average()
         critic_loss, penalty = (sum(values) / self.critic_steps for values in zip(*steps))
         return self._logged((generator_loss, critic_loss, penalty), count)
 
     def _critic_step(self, real, condition):
         # The fakes are made outside the critic's gradient: only the critic learns from this.
-        fake = self.generator(joined(self.noise(keras.ops.shape(real)[0]), condition), training=True)
+        noise = joined(self.noise(keras.ops.shape(real)[0]), condition)
+        fake = keras.ops.stop_gradient(self.generator(noise, training=True))
         variables = self.critic.trainable_variables
         values, gradients = value_and_grad(lambda: self.critic_loss(real, fake, condition, training=True), variables)
         apply_gradients(self.optimizer["critic"], gradients, variables)
@@ -117,7 +117,6 @@ class WGANGP(AdversarialModel):
         return loss
 
     def test_step(self, data):
-        real, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        real, condition, count = keras.ops.cast(real, "float32"), self.condition(y), keras.ops.shape(real)[0]
+        real, condition, count = self._unpacked(data)
         generator_loss, fake = self.generator_loss(self.noise(count, training=False), condition)
         return self._logged((generator_loss, *self.critic_loss(real, fake, condition)), count)

@@ -97,8 +97,11 @@ def interpolates_between_real_and_fake(model):
 
 
 def makes_fakes_outside_the_critics_gradient(kind, critic_steps=3):
-    """Whether a WGAN-GP of this class runs its generator once within a gradient, that of the generator, in a step."""
-    within = []
+    """Whether a WGAN-GP of this class runs its generator once within a gradient, that of the generator, in a step.
+
+    On torch, where every tensor remembers how it was made: nor may the critic's fakes.
+    """
+    within, remembered = [], []
 
     class Watched(keras.layers.Layer):
         def call(self, x):
@@ -109,6 +112,13 @@ def makes_fakes_outside_the_critics_gradient(kind, critic_steps=3):
     generator = keras.Model(code, keras.layers.Dense(3)(Watched()(code)))
     model = kind(generator, keras.Model(x, keras.layers.Dense(1)(x)), critic_steps=critic_steps)
     model.compile("sgd", "sgd", run_eagerly=True)
+    critic_loss = model.critic_loss
+
+    def watched_loss(real, fake, condition, **arguments):
+        remembered.append(getattr(fake, "requires_grad", False))
+        return critic_loss(real, fake, condition, **arguments)
+
+    model.critic_loss = watched_loss
     within.clear()
     model.train_on_batch(np.ones((critic_steps * 2, 3), "float32"))
-    return within == [False] * critic_steps + [True]
+    return within == [False] * critic_steps + [True] and not any(remembered)

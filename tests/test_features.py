@@ -4,6 +4,7 @@ import os
 from functools import partial
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -86,3 +87,16 @@ def test_bad_images_are_refused(call):
 def test_unknown_datasets_are_refused(dataset):
     with pytest.raises(ValueError, match="`dataset` must be one of"):
         reference(dataset)
+
+
+def test_scores_do_not_depend_on_the_dtype_policy(digits):
+    x = digits[0][:100]
+    expected = image_features(x)
+    features._trained.cache_clear()
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        np.testing.assert_array_equal(image_features(x), expected)
+    finally:
+        keras.config.set_dtype_policy(policy)
+        features._trained.cache_clear()

@@ -293,9 +293,70 @@ def test_a_batch_of_one_is_refused_with_batch_normalization(model, count, batch_
     small_gan(batch_normalization=False).fit(images(count), batch_size=batch_size, verbose=0)
 
 
-def test_a_batch_of_one_is_refused_from_a_stream(model):
+def test_the_rows_kept_for_validation_do_not_count(model):
+    with pytest.raises(ValueError, match="`batch_size` must leave 2 or more examples"):
+        model.fit(images(37), validation_split=0.1, verbose=0)  # 33 are left
+    small_gan().fit(images(33), validation_split=0.1, verbose=0)
+
+
+def test_a_batch_of_one_is_refused_at_a_step(model):
     with pytest.raises(ValueError, match="`batch_size` must leave 2 or more examples"):
         model.train_on_batch(images(1))
+
+
+@pytest.mark.parametrize("condition_dim", [0, CLASSES])
+def test_weights_are_refused(condition_dim):
+    model = small_gan(condition_dim=condition_dim)
+    y = labels() if condition_dim else None
+    for arguments in ({"sample_weight": np.ones(32)}, {"class_weight": {0: 1.0, 1: 2.0}}):
+        for method in (model.fit, model.evaluate)[: 2 - ("class_weight" in arguments)]:
+            with pytest.raises(ValueError, match="`class_weight` must"):
+                method(images(), y, verbose=0, **arguments)
+
+
+def test_a_conditional_one_predicts_from_examples_and_conditions():
+    model = small_gan(condition_dim=CLASSES)
+    rows = np.eye(CLASSES, dtype="float32")[labels()]
+    logits = keras.ops.convert_to_numpy(model.discriminator([images(), rows]))
+    for condition in (labels(), rows):
+        np.testing.assert_allclose(model.predict([images(), condition], verbose=0), logits, atol=1e-5)
+    with pytest.raises(ValueError, match=r"`x` must be \[examples, condition\]"):
+        model.predict(images())
+    with pytest.raises(ValueError, match="`y` must"):
+        model.predict([images(), labels() + 1])
+
+
+def test_without_an_average_weights_set_later_count():
+    generator, discriminator = small_nets()
+    model = GAN(generator, discriminator, average=0.0)
+    generator.set_weights([weight + 0.1 for weight in generator.get_weights()])
+    codes = np.ones((2, 3), "float32")
+    np.testing.assert_allclose(model.decode(codes), keras.ops.convert_to_numpy(generator(codes)), atol=1e-6)
+
+
+def test_spectral_normalization_trains():
+    """Its layer assigns its kernel at every call, also within the discriminator's loss."""
+    inputs = keras.Input(SHAPE)
+    dense = layers.SpectralNormalization(layers.Dense(1))
+    model = GAN(small_nets()[0], keras.Model(inputs, dense(layers.Flatten()(inputs))))
+    model.compile("sgd", "sgd")
+    before = model.discriminator.get_weights()[0].copy()
+    assert np.isfinite(model.train_on_batch(images())).all()
+    assert not np.array_equal(model.discriminator.get_weights()[0], before)
+
+
+def test_a_discriminator_of_any_image_size_fits():
+    inputs = keras.Input((None, None, 1))
+    features = layers.GlobalMaxPooling2D()(layers.Conv2D(4, 3)(inputs))
+    model = GAN(small_nets()[0], keras.Model(inputs, layers.Dense(1)(features)))
+    model.compile("sgd", "sgd")
+    assert np.isfinite(model.train_on_batch(images())).all()
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a"])
+def test_bad_seeds_are_refused(model, seed):
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
+        model.generate(2, seed)
 
 
 @pytest.mark.parametrize("name", ["generator", "discriminator"])
@@ -315,6 +376,7 @@ def test_networks_that_do_not_fit_are_refused():
         ((generator, keras.Sequential([layers.Dense(1)])), "`discriminator` must be built"),
         ((None, discriminator), "`generator` must be a keras.Model"),
         ((networks.dense_decoder((6, 6, 1), 3), discriminator), "`discriminator` must take what `generator` returns"),
+        ((networks.dense_decoder(SHAPE, 3, output_activation="tanh"), discriminator), "`generator` must return pixels"),
         ((generator, networks.dense_encoder(SHAPE, 2)), "`discriminator` must return one number"),
         ((generator, sigmoid_end), "`discriminator` must end in logits"),
         ((conditional_generator, discriminator), "`discriminator` must have 2 inputs"),

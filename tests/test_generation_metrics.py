@@ -97,6 +97,11 @@ def test_precision_and_recall_by_hand():
     assert precision_recall(fake, real, neighbours=1) == (0.5, 1.0)
 
 
+def test_a_set_with_repeated_rows_lies_within_itself():
+    rows = np.repeat(normal(40, 64), 4, axis=0)
+    assert precision_recall(rows, rows) == (1.0, 1.0)
+
+
 def test_effective_classes_by_hand():
     assert effective_classes(np.arange(100) % 10, 10) == pytest.approx(10)
     assert effective_classes(np.full(100, 3), 10) == pytest.approx(1)
@@ -141,6 +146,13 @@ def test_features_that_do_not_match_are_refused(metric):
         (lambda: precision_recall(normal(), normal(), neighbours=0), "neighbours"),
         (lambda: precision_recall(normal(3), normal(), neighbours=3), "neighbours"),
         (lambda: frechet_distance(normal(), gaussian_fit(normal(width=5))), "reference"),
+        (lambda: frechet_distance(normal(), (*gaussian_fit(normal()), 0)), "reference"),
+        (lambda: frechet_distance(normal(), (np.zeros(4), -np.eye(4))), "reference"),
+        (lambda: frechet_distance(normal(), (np.zeros(4), np.triu(np.ones((4, 4))))), "reference"),
+        (lambda: kernel_distance(normal(), normal(), seed="a"), "seed"),
+        (lambda: kernel_distance(normal(), normal(), seed=-1), "seed"),
+        (lambda: effective_classes(np.full((5, 4), 7.0), 4), "labels"),
+        (lambda: effective_classes(np.array([[2.0, -1.0]]), 2), "labels"),
         (lambda: effective_classes(np.array([0, 10]), 10), "labels"),
         (lambda: effective_classes(np.array(["a"]), 10), "labels"),
         (lambda: effective_classes(np.array([0, 1]), 0), "classes"),

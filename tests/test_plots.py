@@ -32,11 +32,11 @@ def test_thresholds_stand_where_they_belong(figure):
     np.testing.assert_allclose([marks[1]["A"], marks[1]["B"]], [(1.0, 2 / 3), (0.5, 1.0)])
 
 
-def fit(*callbacks, epochs=5):
+def fit(*callbacks, epochs=5, **arguments):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     x = np.ones((4, 1), "float32")
-    return model.fit(x, x, epochs=epochs, verbose=0, callbacks=list(callbacks)).history
+    return model.fit(x, x, epochs=epochs, verbose=0, callbacks=list(callbacks), **arguments).history
 
 
 def test_what_is_measured_is_logged_every_few_epochs_and_at_the_end():
@@ -52,6 +52,13 @@ def test_a_film_strip_keeps_what_was_drawn():
     fit(film)
     assert list(film.rows) == ["epoch 0", "epoch 1", "epoch 5"]
     assert len({float(row.item()) for row in film.rows.values()}) == 3
+
+
+def test_a_film_strip_goes_on_where_it_was():
+    film = FilmStrip(lambda model: 0, epochs=(1, 3))
+    fit(film, epochs=2)
+    fit(film, epochs=4, initial_epoch=2)
+    assert list(film.rows) == ["epoch 0", "epoch 1", "epoch 3"]
 
 
 @pytest.mark.parametrize("every", [0, 1.5, None])

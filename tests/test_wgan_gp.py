@@ -144,6 +144,41 @@ def test_a_conditional_one_trains_and_draws():
     assert not np.array_equal(model.generate(4, 0, labels(4)), model.generate(4, 0, labels(4)[::-1].copy()))
 
 
+def test_every_share_keeps_its_conditions():
+    """The condition of an example is its first pixel."""
+    seen, x = [], images(7)
+    model = small_wgan(condition_dim=1, critic_steps=3)
+    model.compile("sgd", "sgd", run_eagerly=True)
+    critic_loss = model.critic_loss
+
+    def watched_loss(real, fake, condition, **arguments):
+        seen.append([keras.ops.convert_to_numpy(each) for each in (real, condition)])
+        return critic_loss(real, fake, condition, **arguments)
+
+    model.critic_loss = watched_loss
+    model.train_on_batch(x, x[:, 0, 0])
+    assert [len(real) for real, _ in seen] == [3, 3, 3]
+    for start, (real, condition) in zip((0, 2, 4), seen):
+        np.testing.assert_array_equal(real, x[start : start + 3])
+        np.testing.assert_array_equal(condition, real[:, 0, 0])
+
+
+def test_a_short_last_batch_of_a_stream_does_no_harm():
+    """TensorFlow does not know a batch's size when it compiles the step; the others refuse one that is too small."""
+    import tensorflow as tf
+
+    model = WGANGP(*small_nets(batch_normalization=False), critic_steps=5, seed=0)
+    model.compile("adam", "adam")
+    stream = tf.data.Dataset.from_tensor_slices(images(34)).batch(16)
+    if keras.backend.backend() != "tensorflow":
+        with pytest.raises(ValueError, match="`batch_size` must leave 5 or more examples"):
+            model.fit(stream, verbose=0)
+        return
+    history = model.fit(stream, epochs=2, verbose=0).history
+    assert np.isfinite([*history.values()]).all()
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
 def test_held_out_losses_repeat(model):
     assert model.evaluate(images(), verbose=0) == model.evaluate(images(), verbose=0)
 
@@ -160,6 +195,11 @@ def test_save_load_and_resume(tmp_path):
 def test_bad_images_are_refused(model, method, kind):
     with pytest.raises(ValueError, match="`x` must"):
         getattr(model, method)(bad_arrays(images())[kind])
+
+
+def test_the_rows_kept_for_validation_do_not_count(model):
+    with pytest.raises(ValueError, match="`batch_size` must leave 4 or more examples"):
+        model.fit(images(74), validation_split=0.1, verbose=0)
 
 
 @pytest.mark.parametrize(("count", "batch_size"), [(8, 2), (9, 8)])

@@ -45,9 +45,11 @@ def generate_scenes(n, seed=0, size=64, kinds=SOLIDS, solids=(1, 3)):
     check_integer("n", n, 1)
     check_integer("seed", seed, 0)
     check_integer("size", size, 16)
-    if isinstance(kinds, str) or not kinds or set(kinds) - set(SOLIDS):
+    if isinstance(kinds, str) or not np.iterable(kinds) or not len(kinds) or any(kind not in SOLIDS for kind in kinds):
         raise ValueError(f"`kinds` must be some of {SOLIDS}, got {kinds!r}.")
-    if np.shape(solids) != (2,) or not 1 <= solids[0] <= solids[1] <= len(CELLS):
+    kinds = list(kinds)
+    pair = np.asarray(solids)
+    if pair.shape != (2,) or pair.dtype.kind not in "iu" or not 1 <= solids[0] <= solids[1] <= len(CELLS):
         raise ValueError(f"`solids` must be two numbers, least and largest, from 1 to {len(CELLS)}, got {solids!r}.")
     rng = np.random.default_rng(seed)
     scenes = [_arrange(rng, kinds, rng.integers(solids[0], solids[1] + 1)) for _ in range(n)]

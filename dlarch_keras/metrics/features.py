@@ -61,7 +61,12 @@ def _stored(dataset):
 
 @cache
 def _trained(dataset):
-    stored, network = _stored(dataset), feature_network()
+    stored, policy = _stored(dataset), keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # scores do not depend on how the judged model computes
+    try:
+        network = feature_network()
+    finally:
+        keras.config.set_dtype_policy(policy)
     network.set_weights([stored[f"weight_{number}"] for number in range(len(network.weights))])
     return network
 

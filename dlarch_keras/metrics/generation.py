@@ -29,8 +29,7 @@ def frechet_distance(features, reference):
     """
     mean, covariance = gaussian_fit(features)
     if isinstance(reference, tuple):
-        other_mean = checks.array("reference", np.asarray(reference[0]), mean.shape)
-        other_covariance = checks.array("reference", np.asarray(reference[1]), covariance.shape)
+        other_mean, other_covariance = _moments("reference", reference, len(mean))
     else:
         other_mean, other_covariance = gaussian_fit(reference, "reference", len(mean))
     root = _square_root(covariance)
@@ -38,6 +37,20 @@ def frechet_distance(features, reference):
     eigenvalues = np.linalg.eigvalsh(root @ other_covariance @ root).clip(0)
     distance = np.sum((mean - other_mean) ** 2) + np.trace(covariance) + np.trace(other_covariance)
     return float(max(distance - 2 * np.sqrt(eigenvalues).sum(), 0.0))
+
+
+def _moments(name, moments, width):
+    if len(moments) != 2:
+        raise ValueError(f"`{name}` must be rows of features or (mean, covariance), got {len(moments)} entries.")
+    mean, covariance = moments
+    mean, covariance = checks.array(name, mean, (width,)), checks.array(name, covariance, (width, width))
+    spread = np.trace(covariance)
+    if not np.allclose(covariance, covariance.T, atol=1e-6 * abs(spread)):
+        raise ValueError(f"`{name}` must hold a symmetric covariance, got another matrix.")
+    least = np.linalg.eigvalsh(covariance)[0]
+    if least < -1e-6 * abs(spread):
+        raise ValueError(f"`{name}` must hold a covariance, got a matrix with the eigenvalue {least:.3g}.")
+    return mean, covariance
 
 
 def gaussian_fit(features, name="features", width=None):
@@ -76,7 +89,7 @@ def kernel_distance(features, reference, subsets=100, subset_size=1000, seed=0):
     features = _rows("features", features).astype("float64")
     reference = _rows("reference", reference, features.shape[1]).astype("float64")
     size = min(checks.whole("subset_size", subset_size, 2), len(features), len(reference))
-    rng = np.random.default_rng(seed)
+    rng = checks.random("seed", seed)
     distances = [
         _squared_mmd(*(rows[rng.choice(len(rows), size, replace=False)] for rows in (features, reference)))
         for _ in range(checks.whole("subsets", subsets, 1))
@@ -105,8 +118,8 @@ def precision_recall(features, reference, neighbours=3):
     Returns:
         `(precision, recall)`: the share of generated examples within the real manifold, and the reverse.
     """
-    features = _rows("features", features)
-    reference = _rows("reference", reference, features.shape[1])
+    features = _rows("features", features).astype("float64")
+    reference = _rows("reference", reference, features.shape[1]).astype("float64")
     neighbours = checks.whole("neighbours", neighbours, 1)
     least = min(len(features), len(reference))
     if neighbours >= least:
@@ -117,6 +130,7 @@ def precision_recall(features, reference, neighbours=3):
 def _share_within(points, manifold, neighbours):
     nearest = NearestNeighbors(n_neighbors=neighbours).fit(manifold)
     radii = nearest.kneighbors()[0][:, -1]  # without arguments, a point is not its own neighbour
+    radii += 1e-6 * np.linalg.norm(manifold, axis=1).max()  # what rounding makes of the distance of equal rows
     within = [(part <= radii).any(axis=1) for part in pairwise_distances_chunked(points, manifold)]
     return float(np.concatenate(within).mean())
 
@@ -131,8 +145,11 @@ def effective_classes(labels, classes):
     Returns:
         Number from 1 (all alike) to `classes` (evenly spread).
     """
-    shares = checks.condition("labels", labels, checks.whole("classes", classes, 1)).mean(axis=0)
-    shares = shares[shares > 0].astype("float64")
+    rows = checks.condition("labels", labels, checks.whole("classes", classes, 1)).astype("float64")
+    if rows.min() < 0 or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("`labels` must be integers, or probabilities that add up to 1 in each row, got other numbers.")
+    shares = rows.mean(axis=0)
+    shares = shares[shares > 0]
     return float(np.exp(-np.sum(shares * np.log(shares))))
 
 
