@@ -74,12 +74,19 @@ def test_the_table_of_denoising_and_detection():
 
 def test_the_figures_of_the_vae():
     results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "vae.csv").set_index("task")
-    tasks = {"dense, short, MNIST, test −ELBO": 2, "dense, MNIST, test −ELBO": 2, "race, test total": 2}
-    for task, digits in (tasks | {"race, share of the recipe's seconds": 3}).items():
+
+    def figure(task, digits=2):
         value, sd = results.loc[task, ["value", "sd"]]
-        assert f"{value:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd else "") in README.replace("\n", " ")
-    for task in ("dense, short, MNIST, test −ELBO", "dense, MNIST, test −ELBO"):
-        assert f" {results.loc[task, 'seconds']:.0f} " in README.replace("\n", " ")
+        return f"{value:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd else "")
+
+    runs = {task.rsplit(", ", 1)[0] for task in results.index if not task.startswith("race")}
+    assert len(runs) == 4
+    for run in runs:
+        scores = [figure(f"{run}, {name}") for name in ("test −ELBO", "test NLL") if f"{run}, {name}" in results.index]
+        row = f"| {results.loc[f'{run}, test −ELBO', 'seconds']:.0f} | {' | '.join(scores)} |"
+        assert row in README
+    assert figure("race, test total") in README
+    assert figure("race, share of the recipe's seconds", 3) in README
 
 
 def test_links_lead_somewhere():
