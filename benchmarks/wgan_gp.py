@@ -13,9 +13,11 @@ from dlarch_keras.metrics.features import SHAPE
 def wasserstein(seed):
     """Our networks and optimizers."""
     generator = gan.convolutional_generator(SHAPE, seed=seed)
-    model = WGANGP(generator, gan.convolutional_discriminator(SHAPE, dropout=0.0, seed=seed + 1000), critic_steps=3)
+    model = WGANGP(
+        generator, gan.convolutional_discriminator(SHAPE, batch_normalization=False, seed=seed + 1000), critic_steps=3
+    )
     rates = {"beta_1": 0.5, "beta_2": 0.9}
-    model.compile(keras.optimizers.Adam(5e-4, **rates), keras.optimizers.Adam(5e-4, **rates), jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-3, **rates), keras.optimizers.Adam(1e-3, **rates), jit_compile=False)
     return model
 
 

@@ -294,13 +294,16 @@ def _check_pixels(generator):
         )
 
 
-def convolutional_generator(image_shape, latent_dim=64, filters=(64, 32), condition_dim=0, seed=None):
-    """A dense layer to a small image, then 4×4 transposed convolutions that double it, BatchNorm and ReLU between.
+def convolutional_generator(image_shape, latent_dim=64, filters=(64, 32, 16), condition_dim=0, seed=None):
+    """A dense layer to a small image, then 4×4 transposed convolutions that double it, each with BatchNorm and ReLU.
+
+    After Radford, Metz & Chintala, "Unsupervised representation learning with deep convolutional generative
+    adversarial networks", ICLR 2016.
 
     Args:
         image_shape: `(height, width, channels)` of any size.
         latent_dim: length of the code.
-        filters: channels before each doubling.
+        filters: channels of the small image, then after each doubling.
         condition_dim: number of classes or attributes it is told besides; 0 for none.
         seed: integer, or None for different weights each time.
 
@@ -308,13 +311,24 @@ def convolutional_generator(image_shape, latent_dim=64, filters=(64, 32), condit
         `keras.Model`: `(n, latent_dim)` → `(n, *image_shape)`, or `[(n, latent_dim), (n, condition_dim)]` → the same;
         pixels in [0, 1].
     """
-    trunk = networks.residual_decoder(image_shape[-1], filters, blocks=0, activation="relu", seed=seed)
-    generator = networks.code_to_image(trunk, image_shape, latent_dim + condition_dim, name="generator", seed=seed)
+    hidden = networks.HiddenLayers("relu", True, seed, momentum=0.9)
+    height, width, channels = image_shape
+    scale = 2 ** (len(filters) - 1)
+    small = (math.ceil(height / scale), math.ceil(width / scale), filters[0])
+    code = keras.Input((latent_dim + condition_dim,))
+    x = layers.Reshape(small)(hidden(layers.Dense, code, math.prod(small)))
+    for count in filters[1:]:
+        x = hidden(layers.Conv2DTranspose, x, count, 4, 2, "same")
+    last = layers.Conv2D(channels, 5, padding="same", kernel_initializer=hidden.initializer(), dtype="float32")
+    pixels = layers.Activation("sigmoid", dtype="float32")(last(x[:, :height, :width]))
+    generator = keras.Model(code, pixels, name="generator")
     return networks.conditional_decoder(generator, condition_dim) if condition_dim else generator
 
 
-def convolutional_discriminator(image_shape, filters=(32, 64), dropout=0.3, condition_dim=0, seed=None):
-    """4×4 convolutions of stride 2 with leaky ReLU, dropout, and one dense layer to a logit.
+def convolutional_discriminator(
+    image_shape, filters=(32, 64, 128), batch_normalization=True, condition_dim=0, seed=None
+):
+    """4×4 convolutions of stride 2 with leaky ReLU, all but the first with BatchNorm, and a dense layer to a logit.
 
     A condition enters as a projection (Miyato & Koyama, "cGANs with projection discriminator", ICLR 2018): the inner
     product of the image's features with those of the condition is added to the logit.
@@ -322,22 +336,23 @@ def convolutional_discriminator(image_shape, filters=(32, 64), dropout=0.3, cond
     Args:
         image_shape: `(height, width, channels)` of any size.
         filters: channels of each convolution.
-        dropout: share of the last features left out in training.
+        batch_normalization: False for a critic, which must score each example by itself.
         condition_dim, seed: as in `convolutional_generator`.
 
     Returns:
         `keras.Model`: `(n, *image_shape)` → `(n, 1)`, or `[(n, *image_shape), (n, condition_dim)]` → the same.
     """
-    trunk = networks.residual_encoder(
-        image_shape[-1], filters, blocks=0, activation="leaky_relu", batch_normalization=False, seed=seed
-    )
-    first, second = (keras.initializers.GlorotUniform(None if seed is None else seed + k) for k in (500, 501))
+    first = networks.HiddenLayers("leaky_relu", False, seed)
+    hidden = networks.HiddenLayers("leaky_relu", batch_normalization, seed if seed is None else seed + 500, 0.9)
     inputs = keras.Input(image_shape)
-    features = layers.Dropout(dropout, seed=seed)(layers.Flatten()(trunk(inputs)))
-    logits = layers.Dense(1, kernel_initializer=first, dtype="float32")(features)
+    x = first(layers.Conv2D, inputs, filters[0], 4, 2, "same")
+    for count in filters[1:]:
+        x = hidden(layers.Conv2D, x, count, 4, 2, "same")
+    features = layers.Flatten()(x)
+    logits = layers.Dense(1, kernel_initializer=hidden.initializer(), dtype="float32")(features)
     if not condition_dim:
         return keras.Model(inputs, logits, name="discriminator")
     condition = keras.Input((condition_dim,), name="condition")
-    wanted = layers.Dense(features.shape[-1], use_bias=False, kernel_initializer=second)(condition)
+    wanted = layers.Dense(features.shape[-1], use_bias=False, kernel_initializer=hidden.initializer())(condition)
     logits = layers.Add(dtype="float32")([logits, layers.Dot(-1)([features, wanted])])
     return keras.Model([inputs, condition], logits, name="discriminator")

@@ -36,7 +36,7 @@ def dense_encoder(
     Returns:
         `keras.Model`: `(n, *image_shape)` → `(n, latent_dim)`.
     """
-    hidden = _HiddenLayers(activation, batch_normalization, seed)
+    hidden = HiddenLayers(activation, batch_normalization, seed)
     inputs = keras.Input(image_shape)
     x = layers.Flatten()(inputs)
     for units in hidden_units:
@@ -64,7 +64,7 @@ def dense_decoder(
     Returns:
         `keras.Model`: `(n, latent_dim)` → `(n, *image_shape)`.
     """
-    hidden = _HiddenLayers(activation, batch_normalization, seed)
+    hidden = HiddenLayers(activation, batch_normalization, seed)
     code = x = keras.Input((latent_dim,))
     for units in hidden_units:
         x = hidden(layers.Dense, x, units)
@@ -86,7 +86,7 @@ def convolutional_encoder(
 
     Args and returns: as `dense_encoder`, with `filters`, the channels of each convolution.
     """
-    hidden = _HiddenLayers(activation, batch_normalization, seed)
+    hidden = HiddenLayers(activation, batch_normalization, seed)
     inputs = x = keras.Input(image_shape)
     for channels in filters:
         x = hidden(layers.Conv2D, x, channels, 3, 2, "same")
@@ -112,7 +112,7 @@ def convolutional_decoder(
 
     Args and returns: as `dense_decoder`, with `filters`, the channels before each doubling.
     """
-    hidden = _HiddenLayers(activation, batch_normalization, seed)
+    hidden = HiddenLayers(activation, batch_normalization, seed)
     height, width, channels = image_shape
     sizes = [(math.ceil(height / 2**step), math.ceil(width / 2**step)) for step in reversed(range(len(filters) + 1))]
     code = keras.Input((latent_dim,))
@@ -148,7 +148,7 @@ def residual_encoder(
     Returns:
         `keras.Model`: `(n, height, width, channels)` → `(n, height / 2^k, width / 2^k, filters[-1])`, k convolutions.
     """
-    hidden = _HiddenLayers(activation, batch_normalization, seed, momentum=0.9)
+    hidden = HiddenLayers(activation, batch_normalization, seed, momentum=0.9)
     inputs = x = keras.Input((None, None, channels))
     for count in filters:
         x = hidden(layers.Conv2D, x, count, 4, 2, "same")
@@ -175,7 +175,7 @@ def residual_decoder(
     Returns:
         `keras.Model`: `(n, height, width, filters[0])` → `(n, 2^k height, 2^k width, channels)`, k doublings.
     """
-    hidden = _HiddenLayers(activation, batch_normalization, seed, momentum=0.9)
+    hidden = HiddenLayers(activation, batch_normalization, seed, momentum=0.9)
     code = keras.Input((None, None, filters[0]))
     x = _residual_blocks(hidden, code, blocks, filters[0])
     for count in filters[1:]:
@@ -202,7 +202,7 @@ def image_to_code(trunk, image_shape, latent_dim, hidden_units=(), activation="r
     Returns:
         `keras.Model`: `(n, *image_shape)` → `(n, latent_dim)`.
     """
-    hidden = _HiddenLayers(activation, False, seed if seed is None else seed + 500)  # unlike the trunk's own
+    hidden = HiddenLayers(activation, False, seed if seed is None else seed + 500)  # unlike the trunk's own
     inputs = keras.Input(image_shape)
     x = layers.Flatten()(layers.Activation(activation)(trunk(inputs)))
     for units in hidden_units:
@@ -222,7 +222,7 @@ def code_to_image(trunk, image_shape, latent_dim, hidden_units=(), activation="r
     Returns:
         `keras.Model`: `(n, latent_dim)` → `(n, *image_shape)`.
     """
-    hidden = _HiddenLayers(activation, False, seed if seed is None else seed + 500)
+    hidden = HiddenLayers(activation, False, seed if seed is None else seed + 500)
     features = trunk.input_shape[-1]
     scale = trunk.compute_output_shape((None, 1, 1, features))[1]
     small = (*(math.ceil(length / scale) for length in image_shape[:2]), features)
@@ -272,7 +272,7 @@ def _residual_blocks(hidden, x, blocks, filters):
     return x
 
 
-class _HiddenLayers:
+class HiddenLayers:
     """Applies hidden layers of one style: Glorot weights from consecutive seeds, BatchNorm or a bias, activation."""
 
     def __init__(self, activation, batch_normalization, seed, momentum=0.99):

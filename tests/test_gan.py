@@ -22,10 +22,10 @@ def labels(n=32):
 
 
 def small_nets(condition_dim=0, batch_normalization=True):
-    """Convolutional networks with BatchNorm and dropout, or dense ones without either."""
+    """Convolutional networks with BatchNorm, or dense ones without either."""
     if batch_normalization:
         return (
-            gan.convolutional_generator(SHAPE, 3, (8, 4), condition_dim, seed=0),
+            gan.convolutional_generator(SHAPE, 3, (8, 8, 4), condition_dim, seed=0),
             gan.convolutional_discriminator(SHAPE, (4, 8), condition_dim=condition_dim, seed=100),
         )
     return networks.dense_decoder(SHAPE, 3, (8,), seed=0), networks.dense_encoder(SHAPE, 1, (8,), seed=100)
@@ -237,7 +237,7 @@ def test_the_same_seed_gives_the_same_networks():
 
 
 def test_save_load_and_resume(tmp_path):
-    """Both optimizers, the moving average, BatchNorm's statistics and the states of noise and dropout."""
+    """Both optimizers, the moving average, BatchNorm's statistics and the state of the noise."""
 
     def fit(model, epochs):
         model.fit(images(), labels(), batch_size=8, epochs=epochs, shuffle=False, verbose=0)
