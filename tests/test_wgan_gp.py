@@ -7,9 +7,15 @@ from keras import layers
 
 from dlarch_keras import WGANGP, gan, networks
 from dlarch_keras.training import input_gradient, value_and_grad
-from tests import properties
+from tests import properties, test_gan
 from tests.bad_input import bad_arrays
-from tests.test_gan import CLASSES, SHAPE, images, labels, line, number, small_nets
+from tests.test_gan import CLASSES, SHAPE, images, labels, line, number
+
+
+def small_nets(condition_dim=0):
+    """The GAN's generator, and a critic without BatchNorm."""
+    critic = gan.convolutional_discriminator(SHAPE, (4, 8), False, condition_dim, seed=100)
+    return test_gan.small_nets(condition_dim)[0], critic
 
 
 def small_wgan(optimizers=None, condition_dim=0, **arguments):
