@@ -10,9 +10,9 @@ from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, vae
 from dlarch_keras.datasets import generate_transactions, load_mnist, transaction_features
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests import mistakes, properties, toy_models
-from tests.test_gan import line, small_gan, small_nets
+from tests.test_gan import line, small_gan
 from tests.test_vae import constant_encoder, linear_decoder
-from tests.test_wgan_gp import linear_critic
+from tests.test_wgan_gp import linear_critic, small_nets
 
 SHAPE = (6, 5, 1)
 

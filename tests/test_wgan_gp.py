@@ -173,7 +173,7 @@ def test_a_short_last_batch_of_a_stream_does_no_harm():
     """TensorFlow does not know a batch's size when it compiles the step; the others refuse one that is too small."""
     import tensorflow as tf
 
-    model = WGANGP(*small_nets(batch_normalization=False), critic_steps=5, seed=0)
+    model = WGANGP(*test_gan.small_nets(batch_normalization=False), critic_steps=5, seed=0)
     model.compile("adam", "adam")
     stream = tf.data.Dataset.from_tensor_slices(images(34)).batch(16)
     if keras.backend.backend() != "tensorflow":
