@@ -22,7 +22,7 @@ def labels(n=32):
 
 
 def small_nets(condition_dim=0, batch_normalization=True):
-    """Convolutional networks with BatchNorm, or dense ones without either."""
+    """Convolutional networks with BatchNorm, or dense ones without it."""
     if batch_normalization:
         return (
             gan.convolutional_generator(SHAPE, 3, (8, 8, 4), condition_dim, seed=0),
@@ -228,6 +228,13 @@ def test_builders_make_networks_of_any_image_size(shape, condition_dim):
     assert model.latent_dim == 7 and model.condition_dim == condition_dim
     condition = np.zeros((2, condition_dim), "float32") if condition_dim else None
     assert model.generate(2, condition=condition).shape == (2, *shape)
+
+
+@pytest.mark.parametrize(("batch_normalization", "count"), [(True, 2), (False, 0)])
+def test_all_convolutions_but_the_first_are_normalised_or_none(batch_normalization, count):
+    network = gan.convolutional_discriminator(SHAPE, (2, 3, 4), batch_normalization)
+    normalized = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
+    assert [layer.gamma.shape[0] for layer in normalized] == [3, 4][:count]
 
 
 def test_the_same_seed_gives_the_same_networks():
