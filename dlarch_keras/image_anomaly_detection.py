@@ -25,7 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import checks
 from .autoencoder import Autoencoder
 from .denoising_autoencoder import Corruption
-from .networks import _HiddenLayers
+from .networks import HiddenLayers
 from .training import forward
 
 WINDOW = 11  # pixels on a side of SSIM's window (Wang et al. 2004), and the smallest image
@@ -89,7 +89,7 @@ def surface_encoder(channels, filters=(32, 48), latent_channels=32, seed=None, n
         `keras.Model`: `(n, height, width, channels)` → `(n, height / 2, width / 2, latent_channels)`, for any height
         and width that 4 divides.
     """
-    hidden = _HiddenLayers("relu", False, seed)
+    hidden = HiddenLayers("relu", False, seed)
     inputs = keras.Input((None, None, channels))
     x = RandomRectangles(seed=seed)(inputs)
     fine = x = hidden(layers.Conv2D, x, filters[0], 5, 2, "same")
@@ -109,7 +109,7 @@ def surface_decoder(channels, latent_channels=32, seed=None, name="decoder"):
     Returns:
         `keras.Model`: `(n, height / 2, width / 2, latent_channels)` → `(n, height, width, channels)`.
     """
-    hidden = _HiddenLayers("relu", False, seed)
+    hidden = HiddenLayers("relu", False, seed)
     code = keras.Input((None, None, latent_channels))
     x = hidden(layers.Conv2DTranspose, code, 16, 4, 2, "same")
     outputs = layers.Conv2D(channels, 3, padding="same", kernel_initializer=hidden.initializer(), dtype="float32")(x)
