@@ -21,10 +21,10 @@ from keras import layers
 
 from benchmarks import runner
 from dlarch_keras import GAN, gan
+from dlarch_keras.adversarial import cross_entropy
 from dlarch_keras.datasets import load_fashion_mnist, load_mnist
-from dlarch_keras.gan import AdversarialModel, cross_entropy
 from dlarch_keras.metrics.features import SHAPE, generation_scores
-from dlarch_keras.training import apply_gradients, value_and_grad
+from dlarch_keras.training import value_and_grad
 
 DATASETS = {"MNIST": ("mnist", partial(load_mnist, "full")), "Fashion-MNIST": ("fashion_mnist", load_fashion_mnist)}
 EPOCHS = 12
@@ -76,7 +76,7 @@ def curve(model, x, name, dataset, epochs, batch_size, seconds=np.inf):
 
 
 @keras.saving.register_keras_serializable("benchmarks")
-class Recipe(AdversarialModel):
+class Recipe(gan.GenerativeModel):
     """keras.io's training step: a discriminator step on real images and fakes, then the generator's on new fakes.
 
     Noise of up to .05 is added to both targets, so that one of them lies above 1.
@@ -105,7 +105,7 @@ class Recipe(AdversarialModel):
     def _step(self, name, loss):
         variables = getattr(self, name).trainable_variables
         value, gradients = value_and_grad(loss, variables)
-        apply_gradients(self.optimizer[name], gradients, variables)
+        self._descend(name, gradients)
         return value
 
 

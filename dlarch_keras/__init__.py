@@ -9,6 +9,7 @@ _MODULE_OF = {
     "DenoisingAutoencoder": "denoising_autoencoder",
     "GAN": "gan",
     "ImageAnomalyDetector": "image_anomaly_detection",
+    "Pix2Pix": "pix2pix",
     "VAE": "vae",
     "WGANGP": "wgan_gp",
     "frechet_distance": "metrics.generation",

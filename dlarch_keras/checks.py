@@ -144,6 +144,19 @@ def apart(first_name, first, second_name, second):
         raise ValueError(f"`{second_name}` must have variables of its own, got some of `{first_name}`'s.")
 
 
+def pixels(name, network):
+    """Raise a `ValueError` if what `network` makes of numbers from -2 to 2 leaves [0, 1]."""
+    rng = np.random.default_rng(0)
+    inputs = [rng.uniform(-2, 2, (4, *(16 if n is None else n for n in each.shape[1:]))) for each in network.inputs]
+    inputs = [x.astype("float32") for x in inputs]
+    made = keras.ops.convert_to_numpy(network(inputs if len(inputs) > 1 else inputs[0], training=False))
+    if made.min() < 0 or made.max() > 1:
+        raise ValueError(
+            f"`{name}` must return pixels in [0, 1], by a sigmoid at its end for instance, "
+            f"got values from {made.min():.3g} to {made.max():.3g}."
+        )
+
+
 def logits(name, network):
     """Raise a `ValueError` if `network` ends in a sigmoid, for a loss that applies one itself."""
     if _ends_in_sigmoid(network):

@@ -8,21 +8,18 @@ GAN training", ICLR 2019.
 import math
 
 import keras
-import numpy as np
 from keras import layers
 
 from . import checks, networks
-from .training import Model, apply_gradients, forward, value_and_grad
+from .adversarial import AdversarialModel, cross_entropy, normalizes_batches
+from .training import forward, value_and_grad
 
 
-class AdversarialModel(Model):
-    """What adversarial models share: noise, conditions, and the moving average of the generator, which draws.
+class GenerativeModel(AdversarialModel):
+    """What models that draw examples from noise share: codes, conditions, the moving average of the generator.
 
-    A subclass's constructor calls `_set_networks`, names its two networks in `network_names`, and has a `train_step`
-    that ends in `_update_average`.
+    A subclass's constructor calls `_set_networks`, and its `train_step` ends in `_update_average`.
     """
-
-    network_names = ("generator", "discriminator")
 
     def _set_networks(self, generator, judge, average, seed):
         judge_name = self.network_names[1]
@@ -32,7 +29,8 @@ class AdversarialModel(Model):
         checks.logits(judge_name, judge)
         checks.apart("generator", generator, judge_name, judge)
         _check_shapes(generator, judge_name, judge)
-        _check_pixels(generator)
+        if len(generator.output_shape) == 4:
+            checks.pixels("generator", generator)
         self.generator = generator
         setattr(self, judge_name, judge)
         self.average = checks.number("average", average)
@@ -43,10 +41,6 @@ class AdversarialModel(Model):
         self.averaged_generator = keras.models.clone_model(generator)
         self.averaged_generator.set_weights(generator.get_weights())
         self.averaged_generator.trainable = False
-
-    @property
-    def judge(self):
-        return getattr(self, self.network_names[1])
 
     @property
     def latent_dim(self):
@@ -61,13 +55,6 @@ class AdversarialModel(Model):
     def _range(self):
         return (0, 1) if len(self.generator.output_shape) == 4 else ()  # pixels; points and table rows may be anything
 
-    def _compile_pair(self, generator_optimizer, judge_optimizer, **kwargs):
-        optimizers = dict(zip(self.network_names, (generator_optimizer, judge_optimizer)))
-        for name, optimizer in optimizers.items():
-            if optimizer is None:
-                raise ValueError(f"`{name}_optimizer` must be an optimizer or its name, got None.")
-        super().compile(optimizers, **kwargs)
-
     def call(self, inputs, training=False):
         """The discriminator's logits, or the critic's scores, of examples."""
         return self.judge(inputs, training=training)
@@ -80,14 +67,6 @@ class AdversarialModel(Model):
         """What both networks are told besides noise and examples: None, or `(n, condition_dim)`."""
         return networks.condition_rows(y, self.condition_dim) if self.condition_dim else None
 
-    def _track(self, *names):
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
-
-    def _logged(self, values, count):
-        for tracker, value in zip(self.trackers.values(), values):
-            tracker.update_state(value, sample_weight=count)
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
-
     def _update_average(self):
         step = keras.ops.cast(self.optimizer["generator"].iterations, "float32")
         share = keras.ops.maximum(1.0 - self.average, 9.0 / (9.0 + step))  # the first steps forget the initial weights
@@ -99,17 +78,6 @@ class AdversarialModel(Model):
         real, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         self._check_weights(sample_weight)
         return keras.ops.cast(real, "float32"), self.condition(y), keras.ops.shape(real)[0]
-
-    def _check_weights(self, sample_weight):
-        if sample_weight is not None:
-            raise ValueError(
-                "`sample_weight` and `class_weight` must be left out, got weights: "
-                "draw the examples that matter more often instead."
-            )
-
-    def _checked(self, x, y, sample_weight):
-        self._check_weights(sample_weight)
-        return super()._checked(x, y, sample_weight)
 
     def check_data(self, x, y=None):
         x = checks.array("x", x, self.generator.output_shape, *self._range)
@@ -175,7 +143,7 @@ class AdversarialModel(Model):
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
-class GAN(AdversarialModel):
+class GAN(GenerativeModel):
     """The non-saturating game on logits: real examples have the target 1, fakes 0.
 
     It logs `generator_loss` and `discriminator_loss`, which adds the cross-entropies of real examples and of fakes.
@@ -231,8 +199,8 @@ class GAN(AdversarialModel):
             lambda: self.discriminator_loss(real, fake, condition, training=True),
             self.discriminator.trainable_variables,
         )
-        for name, gradients in (("generator", generator_gradients), ("discriminator", discriminator_gradients)):
-            apply_gradients(self.optimizer[name], gradients, getattr(self, name).trainable_variables)
+        self._descend("generator", generator_gradients)
+        self._descend("discriminator", discriminator_gradients)
         self._update_average()
         return self._logged((generator_loss, discriminator_loss), count)
 
@@ -242,19 +210,8 @@ class GAN(AdversarialModel):
         return self._logged((generator_loss, self.discriminator_loss(real, fake, condition)), count)
 
 
-def cross_entropy(target, logits):
-    """Mean binary cross-entropy of logits against one target in [0, 1] for all of them: a scalar, nats."""
-    logits = keras.ops.cast(logits, "float32")
-    return keras.ops.mean(keras.ops.softplus(logits) - target * logits)
-
-
 def joined(x, condition):
     return x if condition is None else [x, condition]
-
-
-def normalizes_batches(network):
-    """Whether a layer's output in training depends on the other examples of the batch."""
-    return any(isinstance(layer, layers.BatchNormalization) and layer.trainable for layer in network._flatten_layers())
 
 
 def _check_shapes(generator, judge_name, judge):
@@ -279,19 +236,6 @@ def _check_shapes(generator, judge_name, judge):
 def _fits(shape, wanted):
     """Whether an output of one shape can go into an input of another, in which None stands for any length."""
     return len(shape) == len(wanted) and all(length in (None, own) for own, length in zip(shape, wanted))
-
-
-def _check_pixels(generator):
-    if len(generator.output_shape) != 4:
-        return
-    codes = np.random.default_rng(0).standard_normal((4, generator.inputs[0].shape[-1])).astype("float32")
-    conditions = [np.zeros((4, each.shape[-1]), "float32") for each in generator.inputs[1:]]
-    pixels = forward(generator, [codes, *conditions] if conditions else codes)
-    if pixels.min() < 0 or pixels.max() > 1:
-        raise ValueError(
-            "`generator` must return pixels in [0, 1], by a sigmoid at its end for instance, "
-            f"got values from {pixels.min():.3g} to {pixels.max():.3g}."
-        )
 
 
 def convolutional_generator(image_shape, latent_dim=64, filters=(64, 32, 16), condition_dim=0, seed=None):

@@ -7,12 +7,13 @@ Gulrajani et al., "Improved training of Wasserstein GANs", NeurIPS 2017, algorit
 import keras
 
 from . import checks
-from .gan import AdversarialModel, joined, normalizes_batches
-from .training import apply_gradients, input_gradient, value_and_grad
+from .adversarial import normalizes_batches
+from .gan import GenerativeModel, joined
+from .training import input_gradient, value_and_grad
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
-class WGANGP(AdversarialModel):
+class WGANGP(GenerativeModel):
     """Trains the critic `critic_steps` times for each step of the generator, every time on its own share of the batch.
 
     Where the batch cannot be divided evenly, shares are rounded up, and neighbouring ones have an example in common.
@@ -107,13 +108,13 @@ class WGANGP(AdversarialModel):
         fake = keras.ops.stop_gradient(self.generator(noise, training=True))
         variables = self.critic.trainable_variables
         values, gradients = value_and_grad(lambda: self.critic_loss(real, fake, condition, training=True), variables)
-        apply_gradients(self.optimizer["critic"], gradients, variables)
+        self._descend("critic", gradients)
         return values
 
     def _generator_step(self, count, condition):
         noise, variables = self.noise(count), self.generator.trainable_variables
         (loss, _), gradients = value_and_grad(lambda: self.generator_loss(noise, condition, training=True), variables)
-        apply_gradients(self.optimizer["generator"], gradients, variables)
+        self._descend("generator", gradients)
         return loss
 
     def test_step(self, data):

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 
 from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder
-from dlarch_keras.gan import cross_entropy, joined
+from dlarch_keras.adversarial import cross_entropy
+from dlarch_keras.gan import joined
 from dlarch_keras.training import Model, apply_gradients, input_gradient, value_and_grad
 from tests.toy_models import TinyGAN
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from dlarch_keras import GAN, gan, networks
-from dlarch_keras.gan import cross_entropy
+from dlarch_keras.adversarial import cross_entropy
 from tests import properties
 from tests.bad_input import bad_arrays
 

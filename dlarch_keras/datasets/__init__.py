@@ -8,6 +8,7 @@ from dlarch_keras.datasets.ai4i import load_ai4i
 from dlarch_keras.datasets.credit_card import load_credit_card
 from dlarch_keras.datasets.fashion_mnist import FASHION_MNIST_CLASSES, load_fashion_mnist
 from dlarch_keras.datasets.files import data_dir, find_file
+from dlarch_keras.datasets.folders import load_image_pairs, load_images, read_image, read_images
 from dlarch_keras.datasets.mnist import load_mnist
 from dlarch_keras.datasets.network_flows import generate_flows, load_network_flows
 from dlarch_keras.datasets.nsl_kdd import NSL_KDD_CATEGORIES, load_nsl_kdd
@@ -37,12 +38,16 @@ __all__ = [
     "load_ai4i",
     "load_credit_card",
     "load_fashion_mnist",
+    "load_image_pairs",
+    "load_images",
     "load_mnist",
     "load_network_flows",
     "load_nsl_kdd",
     "load_photographs",
     "load_textures",
     "one_class_split",
+    "read_image",
+    "read_images",
     "split_by_time",
     "terminal_risk",
     "transaction_features",

@@ -1,0 +1,161 @@
+"""Folders of pictures: what is read, and every file that must not be."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlarch_keras.datasets import load_image_pairs, load_images, read_image, read_images
+
+RNG = np.random.default_rng(0)
+
+
+def save(path, shape=(8, 12, 3), **arguments):
+    path.parent.mkdir(exist_ok=True)
+    pixels = RNG.integers(0, 256, shape, "uint8")
+    Image.fromarray(pixels).save(path, **arguments)
+    return pixels
+
+
+def test_pixels_come_back(tmp_path):
+    pixels = save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png")
+    assert image.dtype == "float32" and np.allclose(image * 255, pixels)
+
+
+def test_grey_is_luma(tmp_path):
+    pixels = save(tmp_path / "a.png")
+    grey = read_image(tmp_path / "a.png", channels=1)
+    assert grey.shape == (8, 12, 1)
+    assert np.abs(grey[..., 0] * 255 - pixels @ [0.299, 0.587, 0.114]).max() < 1
+
+
+def test_a_grey_file_may_be_wanted_in_colour(tmp_path):
+    pixels = save(tmp_path / "a.png", (8, 12))
+    assert np.allclose(read_image(tmp_path / "a.png") * 255, pixels[..., None])
+
+
+def test_a_camera_held_upright(tmp_path):
+    """Orientation 6: the picture is to be turned clockwise by a right angle."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = save(tmp_path / "a.png", exif=exif)
+    assert np.allclose(read_image(tmp_path / "a.png") * 255, np.rot90(pixels, -1))
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
+    pixels = {name: save(tmp_path / f"{name}.png") for name in "cab"}
+    (tmp_path / "notes.txt").write_text("not a picture")
+    assert list(read_images(tmp_path)) == ["a", "b", "c"]
+    assert np.allclose(load_images(tmp_path) * 255, np.stack([pixels[name] for name in "abc"]))
+
+
+def test_the_middle_square_is_shrunk_by_means(tmp_path):
+    """Stripes one pixel wide become an even grey, where picking every fourth pixel would keep them black."""
+    stripes = np.zeros((32, 64, 3), "uint8")
+    stripes[:, ::2] = 255
+    Image.fromarray(stripes).save(tmp_path / "a.png")
+    image = load_images(tmp_path, size=8)
+    assert image.shape == (1, 8, 8, 3)
+    assert np.abs(image[:, 1:-1, 1:-1] - 0.5).max() < 0.05
+
+
+def test_pairs_side_by_side(tmp_path):
+    pixels = [save(tmp_path / f"{name}.png") for name in "ab"]
+    sources, targets = load_image_pairs(tmp_path, channels=(3, 1))
+    assert sources.shape == (2, 8, 6, 3) and targets.shape == (2, 8, 6, 1)
+    assert np.allclose(sources[1] * 255, pixels[1][:, :6])
+
+
+def test_pairs_of_two_folders_go_by_name(tmp_path):
+    names = ("b", "a")
+    left = {name: save(tmp_path / "left" / f"{name}.png") for name in names}
+    right = {name: save(tmp_path / "right" / f"{name}.bmp") for name in names}
+    sources, targets = load_image_pairs(tmp_path / "left", tmp_path / "right")
+    for folder, images in ((left, sources), (right, targets)):
+        assert np.allclose(images * 255, np.stack([folder["a"], folder["b"]]))
+    assert load_image_pairs(tmp_path / "left", tmp_path / "right", size=4)[0].shape == (2, 4, 4, 3)
+
+
+def frames(path):
+    images = [Image.fromarray(RNG.integers(0, 256, (8, 8), "uint8")) for _ in range(2)]
+    images[0].save(path, save_all=True, append_images=images[1:])
+
+
+def truncated(path):
+    save(path, (64, 64, 3))
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def wide(path):
+    Image.fromarray(RNG.integers(0, 2**16, (8, 8), "uint16")).save(path)
+
+
+BAD_FILES = {
+    "missing": ("a.png", "nothing there", lambda path: None),
+    "text": ("a.png", "cannot be read", lambda path: path.write_text("not a picture")),
+    "empty": ("a.jpg", "cannot be read", lambda path: path.write_bytes(b"")),
+    "truncated PNG": ("a.png", "cannot be read", truncated),
+    "truncated JPEG": ("a.jpg", "cannot be read", truncated),
+    "animated GIF": ("a.gif", "2 frames", frames),
+    "animated PNG": ("a.png", "2 frames", frames),
+    "16-bit PNG": ("a.png", "8 bits", wide),
+    "alpha PNG": ("a.png", "alpha", lambda path: save(path, (8, 8, 4))),
+    "grey PNG with alpha": ("a.png", "alpha", lambda path: save(path, (8, 8, 2))),
+    "transparent colour": ("a.png", "alpha", lambda path: save(path, (8, 8), transparency=0)),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_bad_files_are_named(kind, tmp_path):
+    name, message, write = BAD_FILES[kind]
+    write(tmp_path / name)
+    with pytest.raises(ValueError, match=rf"{name} must .*{message}"):
+        read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("channels", [0, 2, 4, None])
+def test_bad_channels_are_refused(channels, tmp_path):
+    save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="`channels` must"):
+        read_image(tmp_path / "a.png", channels)
+
+
+@pytest.mark.parametrize("size", [0, 2.5, "8"])
+def test_bad_sizes_are_refused(size, tmp_path):
+    save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="`size` must"):
+        load_images(tmp_path, size)
+
+
+def test_bad_folders_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="`folder` must be an existing folder"):
+        load_images(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="`folder` must hold pictures"):
+        load_images(tmp_path)
+    save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="`target` must be an existing folder"):
+        load_image_pairs(tmp_path, tmp_path / "nowhere")
+    save(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="one picture of each name"):
+        load_images(tmp_path)
+
+
+def test_pictures_of_different_sizes_need_a_size(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png", (10, 10, 3))
+    with pytest.raises(ValueError, match="`size` must be given"):
+        load_images(tmp_path)
+    assert load_images(tmp_path, 6).shape == (2, 6, 6, 3)
+
+
+def test_pairs_that_do_not_match_are_refused(tmp_path):
+    save(tmp_path / "left" / "a.png")
+    save(tmp_path / "right" / "a.png", (8, 10, 3))
+    with pytest.raises(ValueError, match="a must have the same size"):
+        load_image_pairs(tmp_path / "left", tmp_path / "right")
+    save(tmp_path / "right" / "b.png")
+    with pytest.raises(ValueError, match="1 names without: \\['b'\\]"):
+        load_image_pairs(tmp_path / "left", tmp_path / "right")
+    save(tmp_path / "odd" / "a.png", (8, 11, 3))
+    with pytest.raises(ValueError, match=r"a.png must .* odd width, 11"):
+        load_image_pairs(tmp_path / "odd")
