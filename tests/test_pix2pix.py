@@ -1,0 +1,269 @@
+"""pix2pix: its losses against hand-worked values, what its networks see, and its doors."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from dlarch_keras import Pix2Pix, pix2pix
+from dlarch_keras.training import forward, input_gradient
+from tests import properties
+from tests.bad_input import bad_arrays
+
+SOURCE, CHANNELS = (10, 7, 1), 3
+
+
+def sources(n=16):
+    return np.random.default_rng(0).random((n, *SOURCE)).astype("float32")
+
+
+def targets(n=16):
+    return np.random.default_rng(1).random((n, *SOURCE[:2], CHANNELS)).astype("float32")
+
+
+def small_nets():
+    return (
+        pix2pix.unet_generator(SOURCE, CHANNELS, (4, 6, 6), seed=0),
+        pix2pix.patch_discriminator(SOURCE, CHANNELS, (4, 6), seed=100),
+    )
+
+
+def small_model(optimizers=None, **arguments):
+    model = Pix2Pix(*small_nets(), **arguments)
+    model.compile(*(optimizers or (keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-3))))
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    """For the tests that change nothing."""
+    return small_model()
+
+
+def one_pixel_model(bias, source_slope, image_slope, **arguments):
+    """Generator: σ(bias) whatever the source. Discriminator: source_slope · source + image_slope · image."""
+    source, image = keras.Input((1, 1, 1)), keras.Input((1, 1, 1))
+    last = layers.Dense(1, "sigmoid", kernel_initializer="zeros")
+    generator = keras.Model(source, last(source))
+    last.set_weights([np.zeros((1, 1)), np.array([bias])])
+    slopes = layers.Dense(1, use_bias=False)
+    discriminator = keras.Model([source, image], slopes(layers.Concatenate()([source, image])))
+    slopes.set_weights([np.array([[source_slope], [image_slope]])])
+    return Pix2Pix(generator, discriminator, **arguments)
+
+
+def softplus(x):
+    return np.log1p(np.exp(x))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def pixel(value):
+    return np.full((1, 1, 1, 1), value, "float32")
+
+
+def test_one_step_by_hand():
+    """Source .6, target .9, fake σ(0) = .5; both networks move against the other as it was before the step."""
+    a, b, weight = 1.5, -2.0, 10.0
+    model = one_pixel_model(0.0, a, b, l1_weight=weight)
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.01))
+    logs = model.train_on_batch(pixel(0.6), pixel(0.9), return_dict=True)
+    real, fake = 0.6 * a + 0.9 * b, 0.6 * a + 0.5 * b
+    assert logs == pytest.approx(
+        {
+            "generator_loss": softplus(-fake),
+            "l1_loss": 0.4,
+            "discriminator_loss": (softplus(-real) + softplus(fake)) / 2,
+        },
+        rel=1e-5,
+    )
+    slope = 0.25 * (-sigmoid(-fake) * b - weight)  # σ'(0) = ¼; |.9 - fake| falls as the fake grows
+    assert model.generator.get_weights()[1].item() == pytest.approx(-0.1 * slope, rel=1e-4)
+    by_a = (-sigmoid(-real) * 0.6 + sigmoid(fake) * 0.6) / 2
+    by_b = (-sigmoid(-real) * 0.9 + sigmoid(fake) * 0.5) / 2
+    np.testing.assert_allclose(
+        model.discriminator.get_weights()[0].ravel(), [a - 0.01 * by_a, b - 0.01 * by_b], rtol=1e-5
+    )
+
+
+def test_a_discriminator_that_knows_nothing_logs_log_2():
+    model = one_pixel_model(0.0, 0.0, 0.0)
+    model.compile("sgd", "sgd")
+    logs = model.evaluate(pixel(0.6), pixel(0.9), verbose=0, return_dict=True)
+    assert logs == pytest.approx(
+        {"generator_loss": np.log(2), "l1_loss": 0.4, "discriminator_loss": np.log(2)}, rel=1e-5
+    )
+
+
+def test_l1_is_a_mean(model):
+    """The same whatever the number of pixels and channels."""
+    loss = model.content_loss(np.zeros((2, 4, 4, 3), "float32"), np.full((2, 4, 4, 3), 0.25, "float32"))
+    assert float(keras.ops.convert_to_numpy(loss)) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("still", "moving"), [("generator", "discriminator"), ("discriminator", "generator")], ids="still {}".format
+)
+def test_an_update_leaves_the_other_networks_weights_alone(still, moving):
+    rates = {still: 0.0, moving: 1e-2}
+    model = small_model([keras.optimizers.SGD(rates[name]) for name in model_names()])
+    before = {name: getattr(model, name).get_weights() for name in rates}
+    model.train_on_batch(sources(), targets())
+    for name, old in before.items():
+        unchanged = [np.array_equal(*pair) for pair in zip(old, getattr(model, name).get_weights())]
+        assert all(unchanged) if name == still else not any(unchanged)
+
+
+def model_names():
+    return Pix2Pix.network_names
+
+
+def test_it_learns_a_translation():
+    """Light becomes red, dark becomes blue."""
+    source = (sources(64) > 0.5).astype("float32")
+    target = np.concatenate([source, 0 * source, 1 - source], axis=-1)
+    model = small_model((keras.optimizers.Adam(1e-2, 0.5), keras.optimizers.Adam(1e-3, 0.5)))
+    before = np.abs(model.translate(source[:8]) - target[:8]).mean()
+    model.fit(source, target, batch_size=4, epochs=15, verbose=0)
+    assert np.abs(model.translate(source[:8]) - target[:8]).mean() < 0.08 < 0.3 < before
+
+
+def test_translate(model):
+    images = model.translate(sources())
+    assert images.shape == targets().shape and images.min() >= 0 and images.max() <= 1
+    np.testing.assert_array_equal(images, model.translate(sources()))
+    np.testing.assert_allclose(model.predict(sources(), verbose=0), images, atol=1e-6)
+
+
+def test_an_image_is_translated_the_same_alone_and_among_others(model):
+    """What batch statistics would spoil: the batch-size-1 trap."""
+    np.testing.assert_allclose(model.translate(sources())[3:4], model.translate(sources()[3:4]), atol=1e-5)
+
+
+def test_an_image_that_shrinks_to_one_pixel_still_counts():
+    """Normalising one pixel by itself leaves 0: the innermost layer must not."""
+    generator = pix2pix.unet_generator((8, 8, 1), 1, (4, 4, 4), seed=0)
+    innermost = [layer for layer in generator.layers if isinstance(layer, layers.LeakyReLU)][2]
+    code = keras.Model(generator.input, innermost.output)
+    codes = forward(code, np.random.default_rng(0).random((5, 8, 8, 1)).astype("float32"))
+    assert codes.shape == (5, 1, 1, 4) and codes.std(axis=0).min() > 1e-3
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 1), (33, 50, 3), (5, 16, 1)])
+def test_networks_of_any_image_size(shape):
+    generator = pix2pix.unet_generator(shape, 3, (4, 4, 4), seed=0)
+    discriminator = pix2pix.patch_discriminator(shape, 3, (4, 4), seed=0)
+    made = forward(generator, np.zeros((2, *shape), "float32"))
+    assert made.shape == (2, *shape[:2], 3)
+    logits = forward(discriminator, [np.zeros((2, *shape), "float32"), made])
+    assert logits.shape == (2, -(-shape[0] // 2), -(-shape[1] // 2), 1)
+
+
+@pytest.mark.parametrize(("filters", "patch"), [((4, 4), 16), ((4, 4, 4), 34), ((4, 4, 4, 4), 70)])
+def test_a_logit_sees_a_patch_of_so_many_pixels(filters, patch):
+    """The pixels that a logit in the middle has a slope by, without normalisation, which tells of the whole image."""
+
+    def bare(layer):
+        return (
+            layers.Identity()
+            if isinstance(layer, layers.GroupNormalization)
+            else type(layer).from_config(layer.get_config())
+        )
+
+    shape = (96, 96, 1)
+    network = keras.models.clone_model(pix2pix.patch_discriminator(shape, 1, filters), clone_function=bare)
+    row, column = (length // 2 for length in network.output_shape[1:3])
+
+    def middle(image):
+        return network([keras.ops.zeros_like(image), image])[:, row, column]
+
+    slope = keras.ops.convert_to_numpy(input_gradient(middle, np.random.default_rng(0).random((1, *shape), "float32")))
+    for seen in (np.abs(slope).max(axis=(0, 2, 3)) > 0, np.abs(slope).max(axis=(0, 1, 3)) > 0):
+        assert np.flatnonzero(seen)[-1] - np.flatnonzero(seen)[0] + 1 == patch
+
+
+def test_the_same_seed_gives_the_same_networks():
+    for first, second in zip(small_nets(), small_nets()):
+        for a, b in zip(first.get_weights(), second.get_weights()):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_logged_values_are_epoch_means():
+    """Batches of 8, 8 and 3, and nothing learns."""
+    model = small_model((keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0)))
+    logged = model.fit(sources(19), targets(19), batch_size=8, verbose=0).history
+    held_out = model.evaluate(sources(19), targets(19), batch_size=19, verbose=0, return_dict=True)
+    assert {name: values[0] for name, values in logged.items()} == pytest.approx(held_out, rel=1e-4)
+
+
+def test_save_load_and_resume(tmp_path):
+    def fit(model, epochs):
+        model.fit(sources(), targets(), batch_size=8, epochs=epochs, shuffle=False, verbose=0)
+
+    assert properties.resumes_where_it_stopped(lambda: small_model(l1_weight=50), fit, tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.l1_weight == 50
+    assert [float(o.learning_rate) for o in loaded.optimizer.optimizers] == pytest.approx([1e-2, 1e-3])
+    assert loaded.translate(sources()).shape == targets().shape
+
+
+@pytest.mark.parametrize("kind", bad_arrays(sources()))
+def test_bad_sources_are_refused(model, kind):
+    bad = bad_arrays(sources())[kind]
+    for refuse in (lambda: model.fit(bad, targets()), lambda: model.translate(bad), lambda: model.predict(bad)):
+        with pytest.raises(ValueError, match="`x` must"):
+            refuse()
+
+
+@pytest.mark.parametrize("kind", [*bad_arrays(targets()), "another number"])
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_bad_targets_are_refused(model, method, kind):
+    bad = bad_arrays(targets()) | {"another number": targets(15)}
+    with pytest.raises(ValueError, match="`y` must"):
+        getattr(model, method)(sources(), bad[kind], verbose=0)
+
+
+def test_weights_are_refused(model):
+    with pytest.raises(ValueError, match="`sample_weight` and `class_weight` must be left out"):
+        model.fit(sources(), targets(), sample_weight=np.ones(16, "float32"))
+
+
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+def test_both_optimizers_are_needed(name):
+    optimizers = {"generator_optimizer": "sgd", "discriminator_optimizer": "sgd"} | {f"{name}_optimizer": None}
+    with pytest.raises(ValueError, match=f"`{name}_optimizer` must"):
+        small_model().compile(**optimizers)
+
+
+def pixels_beyond_1():
+    source = keras.Input(SOURCE)
+    return keras.Model(source, layers.Dense(CHANNELS)(source))
+
+
+def test_networks_that_do_not_fit_are_refused():
+    generator, discriminator = small_nets()
+    other_discriminator = pix2pix.patch_discriminator((10, 8, 1), CHANNELS, (4, 6))
+    logit = keras.Model(discriminator.inputs, layers.GlobalAveragePooling2D()(discriminator.output))
+    unsure = keras.Model(discriminator.inputs, layers.Activation("sigmoid")(discriminator.output))
+    flat = keras.Model(generator.input, layers.Flatten()(generator.output))
+    for networks, message in [
+        ((None, discriminator), "`generator` must be a keras.Model"),
+        ((generator, None), "`discriminator` must be a keras.Model"),
+        ((discriminator, discriminator), "`generator` must have 1 input"),
+        ((generator, generator), "`discriminator` must have 2 inputs"),
+        ((generator, other_discriminator), "`discriminator` must take what `generator` takes and returns"),
+        ((generator, logit), "`discriminator` must return one logit for each patch"),
+        ((generator, unsure), "`discriminator` must end in logits"),
+        ((flat, discriminator), "`generator` must turn images into images"),
+        ((pixels_beyond_1(), discriminator), r"`generator` must return pixels in \[0, 1\]"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Pix2Pix(*networks)
+
+
+@pytest.mark.parametrize("value", [-1, np.nan, "100", None])
+def test_bad_weights_are_refused(value):
+    with pytest.raises(ValueError, match="`l1_weight` must"):
+        Pix2Pix(*small_nets(), l1_weight=value)
