@@ -10,6 +10,7 @@ _MODULE_OF = {
     "GAN": "gan",
     "ImageAnomalyDetector": "image_anomaly_detection",
     "Pix2Pix": "pix2pix",
+    "SRGAN": "srgan",
     "VAE": "vae",
     "WGANGP": "wgan_gp",
     "frechet_distance": "metrics.generation",

@@ -53,8 +53,11 @@ class PairedModel(AdversarialModel):
     """What adversarial models of pairs share: of a source the generator makes an image that should be the target.
 
     A subclass says what the discriminator sees in `judged`, and how far an image is from its target in
-    `content_loss`; the generator minimises `content_weight` times that plus the cross-entropy of its fakes.
+    `content_loss`; the generator minimises `content_weight` times that, plus `adversarial_weight` times the
+    cross-entropy of its fakes.
     """
+
+    content_weight = adversarial_weight = 1.0
 
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
         """Choose both optimizers; further arguments as in `training.Model.compile`."""
@@ -85,7 +88,7 @@ class PairedModel(AdversarialModel):
 
         def loss():
             adversarial, content, fake = self.generator_losses(source, target, training=True)
-            return adversarial + self.content_weight * content, adversarial, content, fake
+            return self.adversarial_weight * adversarial + self.content_weight * content, adversarial, content, fake
 
         (_, adversarial, content, fake), gradients = value_and_grad(loss, self.generator.trainable_variables)
         discriminator_loss, discriminator_gradients = value_and_grad(

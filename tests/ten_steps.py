@@ -5,8 +5,8 @@ import sys
 import keras
 import numpy as np
 
-from dlarch_keras import GAN, WGANGP
-from tests import test_gan, test_vae, toy_models
+from dlarch_keras import GAN, SRGAN, WGANGP, Pix2Pix
+from tests import test_gan, test_pix2pix, test_srgan, test_vae, toy_models
 
 
 class Losses(keras.callbacks.Callback):
@@ -51,8 +51,8 @@ def given_weights(model):
     return model
 
 
-def adversarial(kind):
-    model = given_weights(kind(*test_gan.small_nets(batch_normalization=False)))
+def adversarial(kind, networks):
+    model = given_weights(kind(*networks))
     model.compile(keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2))
     return model
 
@@ -63,7 +63,12 @@ if __name__ == "__main__":
     freeze_noise()
     traces["vae"] = trace(given_weights(test_vae.small_vae(warmup_steps=5)), test_vae.images(80))
     for name, kind in (("gan", GAN), ("wgan_gp", WGANGP)):
-        traces[name] = trace(adversarial(kind), test_gan.images(80))
+        networks = test_gan.small_nets(batch_normalization=False)
+        traces[name] = trace(adversarial(kind, networks), test_gan.images(80))
+    model = adversarial(Pix2Pix, test_pix2pix.small_nets())
+    traces["pix2pix"] = trace(model, test_pix2pix.sources(80), test_pix2pix.targets(80))
+    model = adversarial(SRGAN, test_srgan.small_nets())
+    traces["srgan"] = trace(model, test_srgan.small(80), test_srgan.large(80))
     np.savez(
         sys.argv[1], **{f"{model}/{key}": value for model, values in traces.items() for key, value in values.items()}
     )
