@@ -1,7 +1,7 @@
 """Train the networks of `metrics/features.py` and store them: `python -m scripts.train_features [DATASET ...]`.
 
-Each learns its full training set, all but the last 5,000 images, which choose nothing and only show how it goes; the
-test images are looked at once, at the end. Weights are stored in half precision.
+Each learns its full training set, all but the last images, which choose nothing and only show how it goes; the test
+images are looked at once, at the end. Weights are stored in half precision.
 """
 
 import sys
@@ -11,45 +11,68 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from dlarch_keras.datasets import load_fashion_mnist, load_mnist
+from dlarch_keras.datasets import generate_scenes, load_fashion_mnist, load_mnist
 from dlarch_keras.metrics import features
 from dlarch_keras.metrics.generation import frechet_distance, gaussian_fit
 from dlarch_keras.training import forward
 
-LOADERS = {"mnist": partial(load_mnist, "full"), "fashion_mnist": load_fashion_mnist}
 FOLDER = Path(features.__file__).parent
 
 
-def train(dataset, epochs=15, batch_size=128):
-    (x, y), (x_test, y_test) = LOADERS[dataset]()
-    keras.utils.set_random_seed(0)
-    network = features.feature_network(seed=0)
+def train_classifier(load, network, epochs=15, batch_size=128):
+    """Train on labels, shifting the images; the loaded arrays, and whether each answer on test images is right."""
+    (x, y), (x_test, y_test) = load()
     shift = keras.layers.RandomTranslation(0.08, 0.08, fill_mode="constant", seed=1)
-    inputs = keras.Input(features.SHAPE)
-    classifier = keras.Model(inputs, network(shift(inputs))[1])
-    rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * (len(x) - 5000) // batch_size, alpha=0.01)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    classifier.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"], jit_compile=False)
-    held_back = x[-5000:], y[-5000:]
-    classifier.fit(x[:-5000], y[:-5000], batch_size, epochs, validation_data=held_back, verbose=2)
-    weights = [weight.astype("float16") for weight in network.get_weights()]
-    network.set_weights(weights)
+    fit(network, shift, loss, x, y, epochs, batch_size)
+    return x, x_test, lambda logits: logits.argmax(axis=1) == y_test
 
-    test_features, logits = forward(network, x_test)
+
+def train_counter(network, epochs=15, batch_size=128):
+    """Train on how many solids of each kind stand in a scene; likewise."""
+    x, _, counts = generate_scenes(20_000, seed=100)
+    x_test, _, test_counts = generate_scenes(10_000, seed=101)
+    fit(network, keras.layers.Identity(), "mse", x, counts.astype("float32"), epochs, batch_size)
+    return x, x_test, lambda answers: (answers.round() == test_counts).all(axis=1)
+
+
+def fit(network, augment, loss, x, y, epochs, batch_size):
+    held_back = len(x) // 12
+    inputs = keras.Input(x.shape[1:])
+    model = keras.Model(inputs, network(augment(inputs))[1])
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * (len(x) - held_back) // batch_size, alpha=0.01)
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
+    validation = x[-held_back:], y[-held_back:]
+    model.fit(x[:-held_back], y[:-held_back], batch_size, epochs, validation_data=validation, verbose=2)
+    network.set_weights([weight.astype("float16") for weight in network.get_weights()])
+
+
+TRAINING = {
+    "mnist": partial(train_classifier, partial(load_mnist, "full")),
+    "fashion_mnist": partial(train_classifier, load_fashion_mnist),
+    "scenes": train_counter,
+}
+
+
+def train(dataset):
+    keras.utils.set_random_seed(0)
+    network = features.feature_network(dataset, seed=0)
+    x, x_test, right = TRAINING[dataset](network)
+    test_features, answers = forward(network, x_test)
     noise = np.random.default_rng(0).random(x_test.shape, "float32")
     mean, covariance = gaussian_fit(test_features)
     values = {
-        "accuracy": np.mean(logits.argmax(axis=1) == y_test),
+        "accuracy": np.mean(right(answers)),
         "mean": mean.astype("float32"),
         "covariance": covariance.astype("float32"),
         "floor": frechet_distance(forward(network, x[:10_000])[0], test_features),
         "ceiling": frechet_distance(forward(network, noise)[0], test_features),
     }
-    arrays = {f"weight_{number}": weight for number, weight in enumerate(weights)}
-    np.savez_compressed(FOLDER / f"{dataset}_features.npz", **values, **arrays)
+    weights = {f"weight_{number}": weight.astype("float16") for number, weight in enumerate(network.get_weights())}
+    np.savez_compressed(FOLDER / f"{dataset}_features.npz", **values, **weights)
     print(dataset, {name: float(values[name]) for name in ("accuracy", "floor", "ceiling")})
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or features.DATASETS:
+    for name in sys.argv[1:] or TRAINING:
         train(name)

@@ -6,7 +6,7 @@ import numpy as np
 from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder
 from dlarch_keras.adversarial import cross_entropy
 from dlarch_keras.gan import joined
-from dlarch_keras.training import Model, apply_gradients, input_gradient, value_and_grad
+from dlarch_keras.training import Model, apply_gradients, forward, input_gradient, value_and_grad
 from tests.toy_models import TinyGAN
 
 
@@ -156,3 +156,16 @@ class FakesWithinTheCriticsGradient(WGANGP):
         values, gradients = value_and_grad(loss, self.critic.trainable_variables)
         apply_gradients(self.optimizer["critic"], gradients, self.critic.trainable_variables)
         return values
+
+
+def every_nth_pixel(x, scale):
+    """Shrinks without antialiasing, so that a network learns another task than it is tested on (keras.io's ESPCN)."""
+    return x[:, ::scale, ::scale]
+
+
+def tiles_without_a_margin(generator, x, tile):
+    """Enlarges tiles by themselves: each has a border of its own, and seams show."""
+    rows = [x[:, top : top + tile] for top in range(0, x.shape[1], tile)]
+    parts = [[row[:, :, left : left + tile] for left in range(0, x.shape[2], tile)] for row in rows]
+    enlarged = [np.concatenate([forward(generator, part) for part in row], axis=2) for row in parts]
+    return np.concatenate(enlarged, axis=1)

@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 
-from dlarch_keras import gradients
+from dlarch_keras import gradients, srgan
 
 
 def logs_epoch_means(model, x, **fit_arguments):
@@ -88,6 +88,21 @@ def targets_lie_within_0_and_1(model):
     pairs = itertools.product([-sure, 0 * sure, sure], repeat=2)
     losses = [keras.ops.convert_to_numpy(model.discriminator_loss(real, fake, None)) for real, fake in pairs]
     return bool(np.min(losses) >= 0)
+
+
+def shrinks_by_means(downscale):
+    """Whether stripes one pixel wide become an even grey in the small picture."""
+    stripes = np.zeros((1, 36, 36, 1), "float32")
+    stripes[:, :, ::2] = 1
+    return bool(np.abs(downscale(stripes, 3)[:, 2:-2, 2:-2] - 0.5).max() < 0.06)
+
+
+def leaves_no_seams(upscale):
+    """Whether tiles of a picture, each enlarged by `upscale(generator, x, tile)`, equal the whole picture enlarged."""
+    generator = srgan.subpixel_generator(1, 3, 4, 2, seed=0)
+    x = np.random.default_rng(0).random((2, 23, 31, 1)).astype("float32")
+    whole = srgan.upscale(generator, x, tile=64)
+    return all(np.allclose(upscale(generator, x, tile).clip(0, 1), whole, atol=1e-5) for tile in (7, 16))
 
 
 def interpolates_between_real_and_fake(model):

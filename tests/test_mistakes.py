@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, vae
-from dlarch_keras.datasets import generate_transactions, load_mnist, transaction_features
+from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, srgan, vae
+from dlarch_keras.datasets import generate_transactions, load_mnist, load_photographs, transaction_features
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests import mistakes, properties, toy_models
 from tests.test_gan import line, small_gan
@@ -142,6 +142,26 @@ def test_a_flat_critic_has_a_gradient(kind, right):
 @pytest.mark.parametrize(("kind", "right"), [(WGANGP, True), (mistakes.FakesWithinTheCriticsGradient, False)])
 def test_fakes_are_made_outside_the_critics_gradient(kind, right):
     assert properties.makes_fakes_outside_the_critics_gradient(kind) == right
+
+
+@pytest.mark.parametrize(("downscale", "right"), [(srgan.downscale, True), (mistakes.every_nth_pixel, False)])
+def test_small_pictures_are_means_of_large_ones(downscale, right):
+    assert properties.shrinks_by_means(downscale) == right
+
+
+@pytest.mark.parametrize(("upscale", "right"), [(srgan.upscale, True), (mistakes.tiles_without_a_margin, False)])
+def test_tiles_leave_no_seams(upscale, right):
+    assert properties.leaves_no_seams(upscale) == right
+
+
+def test_no_test_photograph_is_in_training():
+    """keras.io's ESPCN has its test images in the training folder."""
+    train, test = load_photographs()
+    patches = [
+        np.concatenate([srgan.patch_pairs([image], 3, 12, 50, seed=0)[1] for image in part.values()])
+        for part in (train, test)
+    ]
+    assert properties.are_disjoint(*patches) and not properties.are_disjoint(patches[0], patches[0])
 
 
 def test_a_loaded_gan_keeps_its_methods(tmp_path):

@@ -1,10 +1,12 @@
-"""What a small classifier sees in 28×28 images: 64 features, for the distances of `metrics.generation`.
+"""What a small network sees in images: 64 features, for the distances of `metrics.generation`.
 
-The networks were trained by `python -m scripts.train_features` on all of MNIST and of Fashion-MNIST and come with the
-package, together with the statistics of the 10,000 test images, so that generated images can be compared with as many
-real ones without the full set at hand.
+The networks were trained by `python -m scripts.train_features` and come with the package: two to tell the classes of
+MNIST and of Fashion-MNIST apart, on all of their training images, and one to count the solids in rendered scenes. With
+them come the statistics of 10,000 test images, so that generated images can be compared with as many real ones without
+the full set at hand.
 """
 
+import itertools
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -14,18 +16,24 @@ import numpy as np
 from keras import layers
 
 from dlarch_keras import checks
+from dlarch_keras.datasets.scenes import SOLIDS
 from dlarch_keras.metrics.generation import effective_classes, frechet_distance
 from dlarch_keras.training import forward
 
 SHAPE = (28, 28, 1)
 DATASETS = ("mnist", "fashion_mnist")
+DIGITS_AND_CLOTHES = SHAPE, ((32, 5, 2), (64, 3, 1), (64, 3, 2)), 10
+NETWORKS = {  # shape of an image; filters, kernel and stride of each convolution; number of outputs
+    **dict.fromkeys(DATASETS, DIGITS_AND_CLOTHES),
+    "scenes": ((64, 64, 3), ((16, 4, 2), (32, 4, 2), (64, 4, 2), (64, 3, 2)), len(SOLIDS)),
+}
 
 
 class Reference(NamedTuple):
     """What a dataset's real images score, on the features of its network; `n` = 10,000 everywhere.
 
     Attributes:
-        accuracy: of the classifier on the test images.
+        accuracy: of the classifier on the test images; for scenes the share in which all five counts are right.
         mean, covariance: of the test images' features, `(64,)` and `(64, 64)`.
         floor: Fréchet distance of 10,000 training images to the test images.
         ceiling: Fréchet distance of uniform noise to the test images.
@@ -38,23 +46,24 @@ class Reference(NamedTuple):
     ceiling: float
 
 
-def feature_network(seed=None):
-    """Three convolutions, 64 features, ten logits: `(n, 28, 28, 1)` → `[(n, 64), (n, 10)]`."""
-    seeds = [None if seed is None else seed + step for step in range(6)]
-    inputs = x = keras.Input(SHAPE)
-    for (filters, kernel, stride), kernel_seed in zip([(32, 5, 2), (64, 3, 1), (64, 3, 2)], seeds):
-        initializer = keras.initializers.GlorotUniform(kernel_seed)
+def feature_network(dataset="mnist", seed=None):
+    """Convolutions, 64 features, then logits of classes or numbers of solids: `(n, *shape)` → `[(n, 64), (n, k)]`."""
+    shape, convolutions, outputs = NETWORKS[dataset]
+    seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
+    inputs = x = keras.Input(shape)
+    for filters, kernel, stride in convolutions:
+        initializer = keras.initializers.GlorotUniform(next(seeds))
         x = layers.Conv2D(filters, kernel, stride, "same", use_bias=False, kernel_initializer=initializer)(x)
         x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
-    x = layers.Dropout(0.4, seed=seeds[3])(layers.Flatten()(x))
-    features = layers.Dense(64, "relu", kernel_initializer=keras.initializers.GlorotUniform(seeds[4]))(x)
-    logits = layers.Dense(10, kernel_initializer=keras.initializers.GlorotUniform(seeds[5]))(features)
-    return keras.Model(inputs, [features, logits], name="features")
+    x = layers.Dropout(0.4, seed=next(seeds))(layers.Flatten()(x))
+    features = layers.Dense(64, "relu", kernel_initializer=keras.initializers.GlorotUniform(next(seeds)))(x)
+    answers = layers.Dense(outputs, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)))(features)
+    return keras.Model(inputs, [features, answers], name="features")
 
 
 def _stored(dataset):
-    if dataset not in DATASETS:
-        raise ValueError(f"`dataset` must be one of {DATASETS}, got {dataset!r}.")
+    if dataset not in NETWORKS:
+        raise ValueError(f"`dataset` must be one of {tuple(NETWORKS)}, got {dataset!r}.")
     with (files("dlarch_keras") / "metrics" / f"{dataset}_features.npz").open("rb") as file, np.load(file) as stored:
         return dict(stored)
 
@@ -64,7 +73,7 @@ def _trained(dataset):
     stored, policy = _stored(dataset), keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")  # scores do not depend on how the judged model computes
     try:
-        network = feature_network()
+        network = feature_network(dataset)
     finally:
         keras.config.set_dtype_policy(policy)
     network.set_weights([stored[f"weight_{number}"] for number in range(len(network.weights))])
@@ -73,25 +82,31 @@ def _trained(dataset):
 
 @cache
 def reference(dataset="mnist"):
-    """The `Reference` of a dataset, "mnist" or "fashion_mnist"."""
+    """The `Reference` of a dataset: "mnist", "fashion_mnist" or "scenes"."""
     stored = _stored(dataset)
     return Reference(*(stored[name] if stored[name].ndim else stored[name].item() for name in Reference._fields))
 
 
 def image_features(x, dataset="mnist"):
-    """Features of images, by the network of "mnist" or "fashion_mnist": `(n, 28, 28, 1)` → `(n, 64)`, NumPy."""
+    """Features of images, by the network of a dataset as in `reference`: `(n, *shape)` → `(n, 64)`, NumPy.
+
+    Digits and clothes are of shape `(28, 28, 1)`, scenes of shape `(64, 64, 3)`.
+    """
     return _outputs(x, dataset)[0]
 
 
 def class_probabilities(x, dataset="mnist"):
-    """What class the same network takes images for: `(n, 28, 28, 1)` → `(n, 10)`, NumPy."""
+    """What class the network of "mnist" or "fashion_mnist" takes images for: `(n, 28, 28, 1)` → `(n, 10)`, NumPy."""
+    if dataset not in DATASETS:
+        raise ValueError(f"`dataset` must be one of {DATASETS}, got {dataset!r}.")
     logits = _outputs(x, dataset)[1].astype("float64")
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return (odds / odds.sum(axis=1, keepdims=True)).astype("float32")
 
 
 def _outputs(x, dataset):
-    return forward(_trained(dataset), checks.array("x", x, (None, *SHAPE), 0, 1))
+    network = _trained(dataset)
+    return forward(network, checks.array("x", x, network.input_shape, 0, 1))
 
 
 def generation_scores(x, dataset="mnist"):
