@@ -99,9 +99,9 @@ class _Convolutions:
         x = layers.GroupNormalization(filters)(x) if normalize else x
         return layers.LeakyReLU(0.2)(x)
 
-    def output(self, x, channels, activation=None):
+    def output(self, layer, x, channels, strides, activation=None):
         initializer = keras.initializers.GlorotUniform(next(self.seeds))
-        last = layers.Conv2D(channels, 4, padding="same", kernel_initializer=initializer, dtype="float32")
+        last = layer(channels, 4, strides, "same", kernel_initializer=initializer, dtype="float32")
         return layers.Activation(activation, dtype="float32")(last(x))
 
 
@@ -118,15 +118,17 @@ def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), seed=None)
         `keras.Model`: `(n, *image_shape)` → `(n, height, width, channels)`, pixels in [0, 1].
     """
     convolve = _Convolutions(seed)
+    height, width, _ = image_shape
     inputs = x = keras.Input(image_shape)
-    skips = []
-    for count in filters:
-        skips.append(x)
-        x = convolve(layers.Conv2D, x, count, normalize=0 < len(skips) - 1 < len(filters) - 1)
-    for skip, count in zip(reversed(skips), (*filters[-2::-1], filters[0])):
+    encoded = []
+    for number, count in enumerate(filters, 1):
+        x = convolve(layers.Conv2D, x, count, normalize=1 < number < len(filters))
+        encoded.append(x)
+    for skip, count in zip(encoded[-2::-1], filters[-2::-1]):
         x = convolve(layers.Conv2DTranspose, x, count)[:, : skip.shape[1], : skip.shape[2]]
         x = layers.Concatenate()([x, skip])
-    return keras.Model(inputs, convolve.output(x, channels, "sigmoid"), name="generator")
+    pixels = convolve.output(layers.Conv2DTranspose, x, channels, 2, "sigmoid")[:, :height, :width]
+    return keras.Model(inputs, pixels, name="generator")
 
 
 def patch_discriminator(image_shape, channels, filters=(32, 64, 128), seed=None):
@@ -147,4 +149,4 @@ def patch_discriminator(image_shape, channels, filters=(32, 64, 128), seed=None)
     x = layers.Concatenate()([source, image])
     for number, count in enumerate(filters, 1):
         x = convolve(layers.Conv2D, x, count, 2 if number < len(filters) else 1, normalize=number > 1)
-    return keras.Model([source, image], convolve.output(x, 1), name="discriminator")
+    return keras.Model([source, image], convolve.output(layers.Conv2D, x, 1, 1), name="discriminator")
