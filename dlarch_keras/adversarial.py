@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from . import checks
 from .training import Model, apply_gradients, value_and_grad
 
 
@@ -105,11 +106,19 @@ class PairedModel(AdversarialModel):
         loss = self.discriminator_loss(source, target, fake)
         return self._logged((adversarial, content, loss), ops.shape(source)[0])
 
+    def _checked(self, x, y, sample_weight):
+        if not checks.is_stream(x):
+            self._check_target(y)
+        return super()._checked(x, y, sample_weight)
+
+    def _check_target(self, y):
+        if y is None:
+            raise ValueError("`y` must hold the target of each source, got None.")
+
     def _pairs(self, data):
         source, target, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         self._check_weights(sample_weight)
-        if target is None:
-            raise ValueError("`y` must hold the target of each source, got None.")
+        self._check_target(target)
         return ops.cast(source, "float32"), ops.cast(target, "float32")
 
     def call(self, x, training=False):

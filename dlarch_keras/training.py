@@ -281,7 +281,8 @@ class Model(keras.Model):
 
     def predict(self, x, *args, **kwargs):
         """The model's output for `x`, as `keras.Model.predict` gives it, after `check_data`."""
-        self._checked(x, None, None)
+        if not checks.is_stream(x):
+            self.check_data(x)
         return super().predict(x, *args, **kwargs)
 
     def get_config(self):

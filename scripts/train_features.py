@@ -10,8 +10,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
-from dlarch_keras.datasets import generate_scenes, load_fashion_mnist, load_mnist
+from dlarch_keras.datasets import SOLIDS, generate_scenes, load_fashion_mnist, load_mnist
 from dlarch_keras.metrics import features
 from dlarch_keras.metrics.generation import frechet_distance, gaussian_fit
 from dlarch_keras.training import forward
@@ -29,11 +30,30 @@ def train_classifier(load, network, epochs=15, batch_size=128):
 
 
 def train_counter(network, epochs=15, batch_size=128):
-    """Train on how many solids of each kind stand in a scene; likewise."""
+    """Train on how many solids of each kind stand in a scene, and how blurred and how noisy its picture is; likewise.
+
+    What only counted would hardly notice a blur: it must see what the generators to be judged are bad at.
+    """
     x, _, counts = generate_scenes(20_000, seed=100)
     x_test, _, test_counts = generate_scenes(10_000, seed=101)
-    fit(network, keras.layers.Identity(), "mse", x, counts.astype("float32"), epochs, batch_size)
-    return x, x_test, lambda answers: (answers.round() == test_counts).all(axis=1)
+    spoilt, harm = spoil(x, np.random.default_rng(102))
+    answers = np.concatenate([counts, harm], axis=1).astype("float32")
+    fit(network, keras.layers.Identity(), "mse", spoilt, answers, epochs, batch_size)
+    return x, x_test, lambda answers: (answers[:, : len(SOLIDS)].round() == test_counts).all(axis=1)
+
+
+def spoil(x, rng):
+    """A third of the pictures blurred, a third noisy; and by how much, from 0 to 1: `(n, 2)`."""
+    spoilt, harm = x.copy(), np.zeros((len(x), 2))
+    for number, kind in enumerate(rng.integers(0, 3, len(x))):
+        if kind == 2:
+            continue
+        harm[number, kind] = much = rng.uniform()
+        if kind == 0:
+            spoilt[number] = gaussian_filter(x[number], (2 * much, 2 * much, 0))
+        else:
+            spoilt[number] = (x[number] + 0.1 * much * rng.standard_normal(x.shape[1:])).clip(0, 1)
+    return spoilt, harm
 
 
 def fit(network, augment, loss, x, y, epochs, batch_size):

@@ -1,9 +1,9 @@
 """What a small network sees in images: 64 features, for the distances of `metrics.generation`.
 
 The networks were trained by `python -m scripts.train_features` and come with the package: two to tell the classes of
-MNIST and of Fashion-MNIST apart, on all of their training images, and one to count the solids in rendered scenes. With
-them come the statistics of 10,000 test images, so that generated images can be compared with as many real ones without
-the full set at hand.
+MNIST and of Fashion-MNIST apart, on all of their training images; one to count the solids in rendered scenes, and to
+say how blurred and how noisy a picture is. With them come the statistics of 10,000 test images, so that generated
+images can be compared with as many real ones without the full set at hand.
 """
 
 import itertools
@@ -25,7 +25,7 @@ DATASETS = ("mnist", "fashion_mnist")
 DIGITS_AND_CLOTHES = SHAPE, ((32, 5, 2), (64, 3, 1), (64, 3, 2)), 10
 NETWORKS = {  # shape of an image; filters, kernel and stride of each convolution; number of outputs
     **dict.fromkeys(DATASETS, DIGITS_AND_CLOTHES),
-    "scenes": ((64, 64, 3), ((16, 4, 2), (32, 4, 2), (64, 4, 2), (64, 3, 2)), len(SOLIDS)),
+    "scenes": ((64, 64, 3), ((16, 4, 2), (32, 4, 2), (64, 4, 2), (64, 3, 2)), len(SOLIDS) + 2),
 }
 
 
@@ -47,7 +47,7 @@ class Reference(NamedTuple):
 
 
 def feature_network(dataset="mnist", seed=None):
-    """Convolutions, 64 features, then logits of classes or numbers of solids: `(n, *shape)` → `[(n, 64), (n, k)]`."""
+    """Convolutions, 64 features, then logits or counts, blur and noise: `(n, *shape)` → `[(n, 64), (n, k)]`."""
     shape, convolutions, outputs = NETWORKS[dataset]
     seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
     inputs = x = keras.Input(shape)
