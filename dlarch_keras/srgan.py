@@ -107,7 +107,8 @@ class SRGAN(PairedModel):
         x = checks.array("x", x, self.generator.input_shape, 0, 1)
         if y is not None:
             sides = (side if side is None else side * self.scale for side in x.shape[1:3])
-            checks.array("y", y, (x.shape[0], *sides, x.shape[-1]), 0, 1)
+            y = checks.array("y", y, (x.shape[0], *sides, x.shape[-1]), 0, 1)
+            checks.array("y", y, self.discriminator.input_shape)  # which may ask for patches of one size
 
     def upscale(self, x, tile=128):
         """Pictures at `scale` times their size: `upscale` with this model's generator."""

@@ -259,6 +259,12 @@ def test_bad_targets_are_refused(model, method, kind):
         getattr(model, method)(small(), bad[kind], verbose=0)
 
 
+def test_pictures_of_another_size_than_the_discriminators_are_refused(model):
+    pictures = np.full((4, 16, 16, 1), 0.5, "float32")
+    with pytest.raises(ValueError, match=r"`y` must be an array of floats of shape \(any, 12, 10, 1\)"):
+        model.fit(srgan.downscale(pictures, SCALE), pictures)
+
+
 def test_bad_sizes_are_refused(model):
     with pytest.raises(ValueError, match="`x` must have 1 channels"):
         model.upscale(small(channels=2))
