@@ -106,6 +106,11 @@ class PairedModel(AdversarialModel):
         loss = self.discriminator_loss(source, target, fake)
         return self._logged((adversarial, content, loss), ops.shape(source)[0])
 
+    def fit(self, x=None, y=None, class_weight=None, **kwargs):
+        """Train on pairs: `fit(source, target)`, or a stream of them."""
+        self._check_weights(class_weight)
+        return super().fit(x, y, **kwargs)
+
     def _checked(self, x, y, sample_weight):
         if not checks.is_stream(x):
             self._check_target(y)

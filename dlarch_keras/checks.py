@@ -147,7 +147,7 @@ def apart(first_name, first, second_name, second):
 def pixels(name, network):
     """Raise a `ValueError` if what `network` makes of numbers from -2 to 2 leaves [0, 1]."""
     rng = np.random.default_rng(0)
-    inputs = [rng.uniform(-2, 2, (4, *(16 if n is None else n for n in each.shape[1:]))) for each in network.inputs]
+    inputs = [rng.uniform(-2, 2, (2, *(64 if n is None else n for n in each.shape[1:]))) for each in network.inputs]
     inputs = [x.astype("float32") for x in inputs]
     made = keras.ops.convert_to_numpy(network(inputs if len(inputs) > 1 else inputs[0], training=False))
     if made.min() < 0 or made.max() > 1:

@@ -42,8 +42,12 @@ class Pix2Pix(PairedModel):
         _check_shapes(generator, discriminator)
         checks.pixels("generator", generator)
         self.generator, self.discriminator = generator, discriminator
-        self.l1_weight = self.content_weight = checks.number("l1_weight", l1_weight)
+        self.l1_weight = checks.number("l1_weight", l1_weight)
         self._track("generator_loss", "l1_loss", "discriminator_loss")
+
+    @property
+    def content_weight(self):
+        return self.l1_weight
 
     def judged(self, source, image):
         return [source, image]
@@ -95,8 +99,10 @@ class _Convolutions:
 
     def __call__(self, layer, x, filters, strides=2, normalize=True):
         initializer = keras.initializers.HeNormal(next(self.seeds))
-        x = layer(filters, 4, strides, "same", use_bias=not normalize, kernel_initializer=initializer)(x)
-        x = layers.GroupNormalization(filters)(x) if normalize else x
+        convolution = layer(filters, 4, strides, "same", use_bias=not normalize, kernel_initializer=initializer)
+        x = convolution(x)
+        if normalize and x.shape[1:3] != (1, 1):
+            x = layers.GroupNormalization(filters)(x)
         return layers.LeakyReLU(0.2)(x)
 
     def output(self, layer, x, channels, strides, activation=None):
@@ -122,7 +128,7 @@ def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), seed=None)
     inputs = x = keras.Input(image_shape)
     encoded = []
     for number, count in enumerate(filters, 1):
-        x = convolve(layers.Conv2D, x, count, normalize=1 < number < len(filters))
+        x = convolve(layers.Conv2D, x, count, normalize=number > 1)
         encoded.append(x)
     for skip, count in zip(encoded[-2::-1], filters[-2::-1]):
         x = convolve(layers.Conv2DTranspose, x, count)[:, : skip.shape[1], : skip.shape[2]]

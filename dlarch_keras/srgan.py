@@ -32,6 +32,11 @@ class DepthToSpace(layers.Layer):
         super().__init__(**kwargs)
         self.scale = checks.whole("scale", scale, 1)
 
+    def build(self, input_shape):
+        if input_shape[-1] % self.scale**2:
+            raise ValueError(f"`x` must have a multiple of {self.scale**2} channels, got shape {tuple(input_shape)}.")
+        super().build(input_shape)
+
     def call(self, x):
         _, height, width, channels = ops.shape(x)
         scale, count = self.scale, channels // self.scale**2
@@ -78,6 +83,9 @@ class SRGAN(PairedModel):
                 checks.network(name, network)
         checks.logits("discriminator", discriminator)
         checks.apart("generator", generator, "discriminator", discriminator)
+        if features is not None:
+            checks.apart("generator", generator, "features", features)
+            checks.apart("discriminator", discriminator, "features", features)
         scale_of(generator)
         self.generator, self.discriminator, self.features = generator, discriminator, features
         for name, judge in (("discriminator", discriminator), ("features", features)):
@@ -101,14 +109,16 @@ class SRGAN(PairedModel):
         loss = self.pixel_weight * ops.mean(ops.abs(target - fake))
         if self.features is None:
             return loss
-        return loss + ops.mean(ops.square(self.features(target) - self.features(fake)))
+        of_target, of_fake = (ops.cast(self.features(picture), "float32") for picture in (target, fake))
+        return loss + ops.mean(ops.square(of_target - of_fake))
 
     def check_data(self, x, y=None):
         x = checks.array("x", x, self.generator.input_shape, 0, 1)
         if y is not None:
             sides = (side if side is None else side * self.scale for side in x.shape[1:3])
             y = checks.array("y", y, (x.shape[0], *sides, x.shape[-1]), 0, 1)
-            checks.array("y", y, self.discriminator.input_shape)  # which may ask for patches of one size
+            for judge in filter(None, (self.discriminator, self.features)):  # which may ask for patches of one size
+                checks.array("y", y, judge.input_shape)
 
     def upscale(self, x, tile=128):
         """Pictures at `scale` times their size: `upscale` with this model's generator."""
@@ -145,13 +155,16 @@ def subpixel_generator(channels=1, scale=3, filters=32, blocks=4, seed=None):
         inner = layers.Activation("relu")(convolve(x, filters))
         x = layers.Add()([x, convolve(inner, filters, gain=0.1)])  # a block starts out as a small change
     detail = convolve(x, channels * scale**2, gain=0.01)
-    repeated = layers.Concatenate()([small] * scale**2)
+    repeated = layers.Concatenate(dtype="float32")([small] * scale**2)
     large = DepthToSpace(scale, dtype="float32")(layers.Add(dtype="float32")([detail, repeated]))
     return keras.Model(small, large, name="generator")
 
 
 def scale_of(generator):
     """How many times as large the pictures of a generator are as what it takes; a `ValueError` if that is no number."""
+    checks.network("generator", generator)
+    if generator.input_shape[1:-1] != (None, None):
+        raise ValueError(f"`generator` must take any height and width, got inputs of shape {generator.input_shape}.")
     shape = generator.compute_output_shape((None, 8, 8, generator.input_shape[-1]))
     scale = shape[1] // 8 if len(shape) == 4 else 0
     if scale < 2 or shape[1:] != (8 * scale, 8 * scale, generator.input_shape[-1]):
@@ -163,8 +176,11 @@ def upscale(generator, x, tile=128):
     """Enlarge pictures of any size, tile by tile.
 
     Tiles overlap by as much as a pixel of the result can depend on, so that there are no seams: the result is that of
-    the whole picture at once. A generator of luminance enlarges colour pictures as well: it makes the luminance, and
-    the two colour differences, in which the eye sees little detail, are interpolated.
+    the whole picture at once. (And at once it is made where that cannot be told, by a generator of other layers than
+    convolutions of stride 1 and what acts on each pixel by itself.)
+
+    A generator of luminance enlarges colour pictures as well: it makes the luminance, and the two colour differences,
+    in which the eye sees little detail, are interpolated.
 
     Args:
         generator: such as `subpixel_generator` makes, `(n, height, width, c)` → `(n, scale height, scale width, c)`.
@@ -181,14 +197,14 @@ def upscale(generator, x, tile=128):
         return _tiled(generator, x, scale, tile).clip(0, 1)
     if (channels, x.shape[-1]) != (1, 3):
         raise ValueError(f"`x` must have {channels} channels, as `generator`, got shape {x.shape}.")
-    large = bicubic(x, scale)
-    return with_luminance(large, _tiled(generator, luminance(x), scale, tile))
+    return with_luminance(bicubic(x, scale), _tiled(generator, luminance(x), scale, tile).clip(0, 1))
 
 
 def _tiled(generator, x, scale, tile):
-    convolutions = [layer for layer in generator._flatten_layers() if isinstance(layer, layers.Conv2D)]
-    margin = sum(max(layer.kernel_size) // 2 for layer in convolutions)
     height, width = x.shape[1:3]
+    margin = _reach(generator)
+    if margin is None:
+        tile = margin = max(height, width)
     large = np.empty((len(x), height * scale, width * scale, x.shape[-1]), "float32")
     for top, left in itertools.product(range(0, height, tile), range(0, width, tile)):
         above, before = max(top - margin, 0), max(left - margin, 0)
@@ -197,6 +213,33 @@ def _tiled(generator, x, scale, tile):
         part = part[:, (top - above) * scale :, (left - before) * scale :]
         large[:, top * scale :, left * scale :][:, :rows, :columns] = part[:, :rows, :columns]
     return large
+
+
+POINTWISE = (
+    layers.InputLayer,
+    layers.Activation,
+    layers.ReLU,
+    layers.LeakyReLU,
+    layers.Add,
+    layers.Concatenate,
+    layers.Dense,
+    layers.BatchNormalization,
+    layers.Rescaling,
+    DepthToSpace,
+    keras.Model,  # a network within the network; its layers are looked at as well
+)
+
+
+def _reach(generator):
+    """How many small pixels away a pixel of the result can depend on, at most; None if that is unknown."""
+    reach = 0
+    for layer in generator._flatten_layers():
+        if type(layer) is layers.Conv2D and set(layer.strides) == {1}:
+            own = max(rate * (size // 2) for rate, size in zip(layer.dilation_rate, layer.kernel_size))
+            reach += own * max(len(layer._inbound_nodes), 1)  # it may be called several times
+        elif not isinstance(layer, POINTWISE):
+            return None
+    return reach
 
 
 def bicubic(x, scale):
@@ -243,6 +286,8 @@ def luminance(x):
 
 def with_luminance(x, y):
     """Colour pictures with another luminance: `(n, height, width, 3)` and `(n, height, width, 1)` → the first shape."""
+    x = checks.array("x", x, (None, None, None, 3), 0, 1)
+    y = checks.array("y", y, (*x.shape[:3], 1), 0, 1)
     return color.ycbcr2rgb(np.concatenate([255 * y, color.rgb2ycbcr(x)[..., 1:]], axis=-1)).clip(0, 1).astype("float32")
 
 
@@ -271,7 +316,7 @@ def patch_pairs(images, scale, size, count, seed=0):
         raise ValueError("`images` must hold a picture or more, got none.")
     pairs = []
     for number, image in enumerate(images):
-        image = checks.array(f"images[{number}]", image, (None,) * 3, 0, 1)
+        image = checks.array(f"images[{number}]", image, (None, None, np.shape(images[0])[-1]), 0, 1)
         if min(image.shape[:2]) < scale * size:
             side = scale * size
             raise ValueError(f"`images[{number}]` must be {side} × {side} pixels or larger, got shape {image.shape}.")

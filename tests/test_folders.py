@@ -1,5 +1,8 @@
 """Folders of pictures: what is read, and every file that must not be."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,7 +55,7 @@ def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
 def test_the_middle_square_is_shrunk_by_means(tmp_path):
     """Stripes one pixel wide become an even grey, where picking every fourth pixel would keep them black."""
     stripes = np.zeros((32, 64, 3), "uint8")
-    stripes[:, ::2] = 255
+    stripes[:, 16:48:2] = 255  # and nothing on either side
     Image.fromarray(stripes).save(tmp_path / "a.png")
     image = load_images(tmp_path, size=8)
     assert image.shape == (1, 8, 8, 3)
@@ -64,6 +67,7 @@ def test_pairs_side_by_side(tmp_path):
     sources, targets = load_image_pairs(tmp_path, channels=(3, 1))
     assert sources.shape == (2, 8, 6, 3) and targets.shape == (2, 8, 6, 1)
     assert np.allclose(sources[1] * 255, pixels[1][:, :6])
+    assert np.abs(targets[1][..., 0] * 255 - pixels[1][:, 6:] @ [0.299, 0.587, 0.114]).max() < 1
 
 
 def test_pairs_of_two_folders_go_by_name(tmp_path):
@@ -74,6 +78,29 @@ def test_pairs_of_two_folders_go_by_name(tmp_path):
     for folder, images in ((left, sources), (right, targets)):
         assert np.allclose(images * 255, np.stack([folder["a"], folder["b"]]))
     assert load_image_pairs(tmp_path / "left", tmp_path / "right", size=4)[0].shape == (2, 4, 4, 3)
+
+
+def test_pairs_stay_together_whatever_their_endings(tmp_path):
+    """In the order of whole names, `scan.left.png` comes before `scan.png`, and `scan.jpg` before `scan.left.jpg`."""
+    for side, suffix in (("left", "png"), ("right", "bmp")):
+        for number, name in enumerate(("scan", "scan.left", "scan-2")):
+            folder = tmp_path / side
+            folder.mkdir(exist_ok=True)
+            Image.new("RGB", (4, 4), (number, number, number)).save(folder / f"{name}.{suffix}")
+    (tmp_path / "right" / "scan.bmp").rename(tmp_path / "right" / "scan.BMP")
+    sources, targets = load_image_pairs(tmp_path / "left", tmp_path / "right")
+    np.testing.assert_array_equal(sources, targets)
+
+
+def test_an_opaque_picture_with_alpha_is_read(tmp_path):
+    Image.new("RGBA", (4, 4), (255, 0, 0, 255)).save(tmp_path / "screenshot.png")
+    assert np.allclose(read_image(tmp_path / "screenshot.png"), [1, 0, 0])
+
+
+def test_hidden_files_are_passed_over(tmp_path):
+    save(tmp_path / "a.png")
+    (tmp_path / "._a.png").write_bytes(b"macOS keeps notes here")
+    assert list(read_images(tmp_path)) == ["a"]
 
 
 def frames(path):
@@ -90,6 +117,19 @@ def wide(path):
     Image.fromarray(RNG.integers(0, 2**16, (8, 8), "uint16")).save(path)
 
 
+def png_header(width, height, depth):
+    """A PNG file in colour that ends after its header."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+def png_chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+# Pillow reads 16-bit colour as 8 bits and says nothing; it cannot write it.
+ROWS = b"".join(b"\0" + bytes(2 * 3 * 4) for _ in range(4))
+WIDE_COLOR = png_header(4, 4, 16) + png_chunk(b"IDAT", zlib.compress(ROWS)) + png_chunk(b"IEND", b"")
 BAD_FILES = {
     "missing": ("a.png", "nothing there", lambda path: None),
     "text": ("a.png", "cannot be read", lambda path: path.write_text("not a picture")),
@@ -101,7 +141,9 @@ BAD_FILES = {
     "16-bit PNG": ("a.png", "8 bits", wide),
     "alpha PNG": ("a.png", "alpha", lambda path: save(path, (8, 8, 4))),
     "grey PNG with alpha": ("a.png", "alpha", lambda path: save(path, (8, 8, 2))),
-    "transparent colour": ("a.png", "alpha", lambda path: save(path, (8, 8), transparency=0)),
+    "transparent colour": ("a.png", "alpha", lambda path: Image.new("L", (8, 8)).save(path, transparency=0)),
+    "16-bit colour": ("a.png", "8 bits", lambda path: path.write_bytes(WIDE_COLOR)),
+    "bomb": ("a.png", "cannot be read", lambda path: path.write_bytes(png_header(40_000, 40_000, 8))),
 }
 
 
@@ -125,6 +167,13 @@ def test_bad_sizes_are_refused(size, tmp_path):
     save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="`size` must"):
         load_images(tmp_path, size)
+
+
+@pytest.mark.parametrize("channels", [3, (3,), (3, 3, 3), None])
+def test_channels_of_pairs_are_a_pair(channels, tmp_path):
+    save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="`channels` must be a pair"):
+        load_image_pairs(tmp_path, channels=channels)
 
 
 def test_bad_folders_are_refused(tmp_path):

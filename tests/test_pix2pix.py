@@ -228,6 +228,46 @@ def test_bad_targets_are_refused(model, method, kind):
 def test_weights_are_refused(model):
     with pytest.raises(ValueError, match="`sample_weight` and `class_weight` must be left out"):
         model.fit(sources(), targets(), sample_weight=np.ones(16, "float32"))
+    with pytest.raises(ValueError, match="`sample_weight` and `class_weight` must be left out"):
+        model.fit(sources(), targets(), class_weight={0: 1.0, 1: 2.0})
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, *batch):
+        super().__init__()
+        self.batch = batch
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return self.batch
+
+
+def test_streams():
+    model = small_model()
+    model.fit(Batches(sources(), targets()), verbose=0)
+    with pytest.raises(ValueError, match="`y` must hold the target"):
+        model.fit(Batches(sources()), verbose=0)
+    with pytest.raises(ValueError, match="`y` must"):
+        small_model().fit(Batches(sources(), targets()[..., :2]), verbose=0)
+
+
+def test_a_weight_set_later_counts():
+    model = small_model()
+    model.l1_weight = 7.0
+    assert model.content_weight == 7.0
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_it_trains_in_mixed_precision(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        history = small_model().fit(sources(), targets(), batch_size=8, verbose=0).history
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert np.isfinite(list(history.values())).all()
 
 
 @pytest.mark.parametrize("name", ["generator", "discriminator"])

@@ -62,6 +62,11 @@ def test_depth_to_space_by_hand():
     np.testing.assert_array_equal(made[0, :, :, 1], [[1, 3], [5, 7]])
 
 
+def test_depth_to_space_needs_whole_squares():
+    with pytest.raises(ValueError, match="a multiple of 4 channels"):
+        srgan.DepthToSpace(2)(np.zeros((2, 3, 3, 6), "float32"))
+
+
 @pytest.mark.parametrize(("channels", "scale"), [(1, 2), (3, 3), (1, 4)])
 def test_a_fresh_generator_repeats_pixels(channels, scale):
     """Nearly: what it adds has yet to be learned."""
@@ -115,6 +120,19 @@ def test_tiles_leave_no_seams(tile):
     x = np.random.default_rng(0).random((2, 23, 31, 1)).astype("float32")
     whole = forward(generator, x).clip(0, 1)
     np.testing.assert_allclose(srgan.upscale(generator, x, tile), whole, atol=1e-5)
+
+
+def test_layers_that_see_further_leave_no_seams_either():
+    """Whose reach is unknown, or who are called twice."""
+    x = np.random.default_rng(0).random((1, 20, 24, 1)).astype("float32")
+    small_picture = keras.Input((None, None, 1))
+    twice = layers.Conv2D(4, 5, padding="same", kernel_initializer=keras.initializers.GlorotUniform(0))
+    first = layers.Conv2D(4, 1, kernel_initializer=keras.initializers.GlorotUniform(1))(small_picture)
+    shared = keras.Model(small_picture, srgan.DepthToSpace(2)(twice(twice(first))))
+    blurred = layers.UpSampling2D(2, interpolation="bilinear")(first)
+    last = layers.Conv2D(1, 1, kernel_initializer=keras.initializers.GlorotUniform(2))
+    for generator in (shared, keras.Model(small_picture, last(blurred))):
+        np.testing.assert_allclose(srgan.upscale(generator, x, 7), forward(generator, x).clip(0, 1), atol=1e-5)
 
 
 def test_upscale(model):
@@ -209,6 +227,24 @@ def test_it_learns_to_enlarge():
     assert error() < 0.4 * before
 
 
+def test_save_and_load_without_a_feature_network(tmp_path):
+    small_model().save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.features is None
+    loaded.fit(small(), large(), verbose=0)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_it_trains_in_mixed_precision(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        history = small_model(features=feature_network()).fit(small(), large(), batch_size=8, verbose=0).history
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert np.isfinite(list(history.values())).all()
+
+
 def test_save_load_and_resume(tmp_path):
     def fit(model, epochs):
         model.fit(small(), large(), batch_size=8, epochs=epochs, shuffle=False, verbose=0)
@@ -235,12 +271,24 @@ def test_patches_lie_at_the_same_places():
 
 
 def test_patches_are_turned_and_mirrored():
-    """A dark corner comes to lie in all four."""
-    picture = np.ones((6, 6, 1), "float32")
-    picture[:3, :3] = 0
-    _, high = srgan.patch_pairs([picture], 2, 3, 60, seed=0)
-    corners = high[:, [0, 0, -1, -1], [0, -1, 0, -1], 0]
-    assert (corners.min(axis=0) == 0).all()
+    """All eight forms of a picture without symmetry come."""
+    picture = np.arange(36, dtype="float32").reshape(6, 6, 1) / 36
+    _, high = srgan.patch_pairs([picture], 2, 3, 100, seed=0)
+    assert len({patch.tobytes() for patch in high}) == 8
+
+
+@pytest.mark.parametrize("function", [srgan.luminance, lambda x: srgan.bicubic(x, 2), lambda x: srgan.downscale(x, 2)])
+@pytest.mark.parametrize("kind", sorted(bad_arrays(large(2, 3)).keys() - {"shape"}))
+def test_functions_refuse_bad_pictures(function, kind):
+    with pytest.raises(ValueError, match="`x` must"):
+        function(bad_arrays(large(2, 3))[kind])
+
+
+def test_a_luminance_that_does_not_fit_is_refused():
+    picture = large(1, 3)
+    for y in (255 * large(1), large(2), large(1)[:, :-1]):
+        with pytest.raises(ValueError, match="`y` must"):
+            srgan.with_luminance(picture, y)
 
 
 @pytest.mark.parametrize("kind", sorted(bad_arrays(small()).keys() - {"shape"}))  # any size is good
@@ -283,6 +331,8 @@ def test_bad_sizes_are_refused(model):
 def test_bad_patches_are_refused():
     with pytest.raises(ValueError, match="`images` must hold a picture"):
         srgan.patch_pairs([], 2, 4, 1)
+    with pytest.raises(ValueError, match=r"`images\[1\]` must"):
+        srgan.patch_pairs([large(1)[0], large(1, 3)[0]], 2, 4, 1)
     with pytest.raises(ValueError, match=r"`images\[1\]` must be 12 × 12 pixels or larger"):
         srgan.patch_pairs([np.ones((12, 12, 1)), large(1)[0]], 3, 4, 1)
     for name, value in {"scale": 1, "size": 0, "count": 0, "seed": -1}.items():
@@ -295,11 +345,17 @@ def test_networks_that_do_not_fit_are_refused():
     picture = keras.Input((None, None, 1))
     same_size = keras.Model(picture, layers.Conv2D(1, 3, padding="same")(picture))
     unsure = keras.Model(discriminator.input, layers.Activation("sigmoid")(discriminator.output))
+    seen = keras.Model(discriminator.input, discriminator.layers[1].output)
+    fixed = keras.Input((6, 5, 1))
+    of_one_size = keras.Model(fixed, generator(fixed))
     for networks, message in [
         ((None, discriminator), "`generator` must be a keras.Model"),
         ((generator, None), "`discriminator` must be a keras.Model"),
         ((generator, unsure), "`discriminator` must end in logits"),
         ((same_size, discriminator), "`generator` must enlarge pictures"),
+        ((discriminator, discriminator), "`discriminator` must have variables of its own"),
+        ((of_one_size, discriminator), "`generator` must take any height and width"),
+        ((generator, discriminator, seen), "`features` must have variables of its own"),
         ((generator, small_nets(3)[1]), "`discriminator` must take what `generator` returns"),
         ((generator, discriminator, feature_network(3)), "`features` must take what `generator` returns"),
         ((generator, discriminator, "VGG"), "`features` must be a keras.Model"),

@@ -1,5 +1,6 @@
 """Pictures from folders of the reader's own: each by itself, or in pairs for translation from one to the other."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +23,23 @@ def read_image(path, channels=3):
         `(height, width, channels)`, float32 in [0, 1].
 
     Raises:
-        ValueError: naming the file, where it is none, is truncated, animated, partly transparent, or has 16 bits.
+        ValueError: naming the file, where it is none, is truncated, animated, transparent in part, or has 16 bits.
     """
     if channels not in MODES:
         raise ValueError(f"`channels` must be 1 or 3, got {channels!r}.")
     try:
         with Image.open(path) as image:
-            if getattr(image, "n_frames", 1) > 1:
+            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a phone's photograph with extras
                 raise ValueError(f"{path} must be a single picture, got {image.n_frames} frames: save one of them.")
-            if image.mode[0] in "IF":
+            if image.mode[0] in "IF" or any(";16" in str(tile.args) for tile in image.tile):
                 raise ValueError(f"{path} must have 8 bits a channel, got mode {image.mode}: scale it to 0..255 first.")
-            if image.has_transparency_data:
+            if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
                 raise ValueError(f"{path} must be opaque, got mode {image.mode} with alpha: put it on a background.")
             pixels = np.asarray(ImageOps.exif_transpose(image).convert(MODES[channels]))
     except FileNotFoundError as error:
         raise ValueError(f"{path} must be a picture file, got nothing there.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, TypeError) as error:
+        # SyntaxError and TypeError are Pillow's words for some broken files.
         raise ValueError(f"{path} must be a picture file, got one that cannot be read: {error}") from error
     return pixels.reshape(*pixels.shape[:2], channels).astype("float32") / 255
 
@@ -84,6 +86,8 @@ def load_image_pairs(source, target=None, size=None, channels=(3, 3)):
     Raises:
         ValueError: as `load_images`; for names without a partner, pairs of different sizes, odd widths side by side.
     """
+    if not isinstance(channels, (list, tuple)) or len(channels) != 2:
+        raise ValueError(f"`channels` must be a pair, of sources and of targets, got {channels!r}.")
     if target is None:
         sources, targets = _halves(_files("source", source), *channels)
     else:
@@ -97,7 +101,7 @@ def load_image_pairs(source, target=None, size=None, channels=(3, 3)):
             raise ValueError(f"{name} must have the same size in both, got {sizes[0]} and {sizes[1]}.")
     if size is not None:
         sources, targets = ({name: _square(image, size) for name, image in each.items()} for each in (sources, targets))
-    return _stacked(sources), _stacked(targets)
+    return _stacked(sources), _stacked({name: targets[name] for name in sources})
 
 
 def _files(name, folder):
@@ -105,13 +109,15 @@ def _files(name, folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"`{name}` must be an existing folder, got {str(folder)!r}.")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    paths.sort(key=lambda path: (path.stem, path.name))
     if not paths:
         raise ValueError(f"`{name}` must hold pictures ({', '.join(SUFFIXES)}), got none in {folder}.")
-    files = {path.stem: path for path in paths}
-    if len(files) < len(paths):
-        twice = next(path for path in paths if files[path.stem] != path)
-        raise ValueError(f"`{name}` must hold one picture of each name, got {twice.name} and {files[twice.stem].name}.")
+    files = {}
+    for path in paths:
+        other = files.setdefault(unicodedata.normalize("NFC", path.stem), path)  # some systems write é as two signs
+        if other != path:
+            raise ValueError(f"`{name}` must hold one picture of each name, got {other.name} and {path.name}.")
     return files
 
 
