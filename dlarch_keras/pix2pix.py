@@ -90,8 +90,8 @@ class _Convolutions:
     """4×4 convolutions of one style: He weights from consecutive seeds, instance normalisation or a bias, leaky ReLU.
 
     Each image is normalised by itself (Ulyanov et al. 2016), in training and afterwards: that is what batch
-    normalisation amounts to in the paper, where a batch is one image. One that has shrunk to a single pixel must not
-    be: what is left of it would be 0.
+    normalisation amounts to in the paper, where a batch is one image. One that has shrunk to a single pixel is left as
+    it is: normalised, nothing but 0 would remain of it.
     """
 
     def __init__(self, seed):
@@ -114,6 +114,8 @@ class _Convolutions:
 def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), seed=None):
     """U-Net (Ronneberger et al. 2015): an encoder, a decoder, and a skip from each layer to its mirror image.
 
+    All layers are normalised but the first, the innermost, where few pixels are left, and the last.
+
     Args:
         image_shape: `(height, width, channels)` of the source, of any size.
         channels: of the image it makes.
@@ -128,7 +130,7 @@ def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), seed=None)
     inputs = x = keras.Input(image_shape)
     encoded = []
     for number, count in enumerate(filters, 1):
-        x = convolve(layers.Conv2D, x, count, normalize=number > 1)
+        x = convolve(layers.Conv2D, x, count, normalize=1 < number < len(filters))
         encoded.append(x)
     for skip, count in zip(encoded[-2::-1], filters[-2::-1]):
         x = convolve(layers.Conv2DTranspose, x, count)[:, : skip.shape[1], : skip.shape[2]]
