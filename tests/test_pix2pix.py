@@ -138,17 +138,26 @@ def test_translate(model):
 
 
 def test_an_image_is_translated_the_same_alone_and_among_others(model):
-    """What batch statistics would spoil: the batch-size-1 trap."""
+    """In training as well, which batch statistics would spoil: the batch-size-1 trap."""
     np.testing.assert_allclose(model.translate(sources())[3:4], model.translate(sources()[3:4]), atol=1e-5)
+    among, alone = (keras.ops.convert_to_numpy(model(x, training=True)) for x in (sources(), sources()[3:4]))
+    np.testing.assert_allclose(among[3:4], alone, atol=1e-5)
 
 
 def test_an_image_that_shrinks_to_one_pixel_still_counts():
-    """Normalising one pixel by itself leaves 0: the innermost layer must not."""
-    generator = pix2pix.unet_generator((8, 8, 1), 1, (4, 4, 4), seed=0)
-    innermost = [layer for layer in generator.layers if isinstance(layer, layers.LeakyReLU)][2]
-    code = keras.Model(generator.input, innermost.output)
-    codes = forward(code, np.random.default_rng(0).random((5, 8, 8, 1)).astype("float32"))
-    assert codes.shape == (5, 1, 1, 4) and codes.std(axis=0).min() > 1e-3
+    """Normalising one pixel by itself leaves 0: neither the innermost layer nor one before it may."""
+    generator = pix2pix.unet_generator((8, 8, 1), 1, (4, 4, 4, 4), seed=0)
+    for number in (2, 3):
+        layer = [layer for layer in generator.layers if isinstance(layer, layers.LeakyReLU)][number]
+        code = keras.Model(generator.input, layer.output)
+        codes = forward(code, np.random.default_rng(0).random((5, 8, 8, 1)).astype("float32"))
+        assert codes.shape == (5, 1, 1, 4) and codes.std(axis=0).min() > 1e-4
+
+
+def test_the_first_and_the_innermost_layer_are_not_normalised():
+    generator = pix2pix.unet_generator((64, 64, 1), 1, (4, 5, 6), seed=0)
+    normalised = [layer.groups for layer in generator.layers if isinstance(layer, layers.GroupNormalization)]
+    assert normalised == [5, 5, 4]  # one of the encoder's, two of the decoder's, channel by channel
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 1), (33, 50, 3), (5, 16, 1)])

@@ -109,8 +109,7 @@ def _files(name, folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"`{name}` must be an existing folder, got {str(folder)!r}.")
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
-    paths.sort(key=lambda path: (path.stem, path.name))
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
     if not paths:
         raise ValueError(f"`{name}` must hold pictures ({', '.join(SUFFIXES)}), got none in {folder}.")
     files = {}
