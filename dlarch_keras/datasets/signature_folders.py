@@ -1,0 +1,188 @@
+"""Scans of signatures from a folder of the reader's own, in the layouts that the known collections have.
+
+The preprocessing is the usual one (Hafemann, Sabourin & Oliveira, "Learning features for offline handwritten signature
+verification using deep convolutional neural networks", Pattern Recognition 2017): Otsu's threshold, paper to white,
+crop, centre. Shadows are taken out first. Nothing of the paper is left, so that no network can learn it.
+"""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from skimage import filters, measure, morphology
+
+from dlarch_keras import checks
+from dlarch_keras.datasets.folders import SUFFIXES, read_image
+
+SIZE = (64, 128)
+MARGIN = 2  # pixels left free around the ink
+SMALLEST = 16  # pixels, height and width of a scan
+FAINTEST = 0.1  # ink may differ by so little from its paper, as a share of the paper's brightness
+LARGEST_SHARE = 0.4  # of the scan that may be ink
+LETTER = 9  # forty-eighths of the scan's shorter side: a letter or stroke is narrower than that
+SPECK = 0.003  # a connected part with less than this share of the ink is dirt
+
+# What a file's path below the folder looks like; the first layout that fits any file has to fit all.
+LAYOUTS = {
+    "CEDAR": r"full_(org/original|forg/(?P<forged>forgeries))_(?P<writer>\d+)_\d+",
+    "BHSig260": r"(?P<writer>[^/]+)/[BH]-S-\d+-(G|(?P<forged>F))-\d+",
+    "genuine and forged": r"(?P<writer>[^/]+)/(genuine|(?P<forged>forged))/[^/]+",
+    "paired folders": r"(?P<writer>[^/]+?)(?P<forged>_forg)?/[^/]+",
+}
+
+
+class Signatures(NamedTuple):
+    """Signatures, and what is known of them: of whom each claims to be, and whether it is forged."""
+
+    images: np.ndarray  # (n, height, width, 1), float32 in [0, 1]: ink up to 1, background exactly 0
+    writers: np.ndarray  # (n,) labels
+    forged: np.ndarray  # (n,) booleans
+
+
+def load_signatures(folder, size=SIZE):
+    """Load a folder of scanned signatures, each through `preprocess_signature`.
+
+    The layout is recognised:
+
+    - CEDAR: `full_org/original_1_1.png`, `full_forg/forgeries_1_1.png` (writer, number).
+    - BHSig260, its Bengali or its Hindi folder: `001/B-S-1-G-01.tif`, `001/B-S-1-F-01.tif` (genuine, forged).
+    - `<writer>/genuine/*`, `<writer>/forged/*`; the second may be missing.
+    - Paired folders: `001/*` genuine, `001_forg/*` forged; some writers may be without the second.
+
+    Args:
+        folder: path. Files that are no pictures are passed over.
+        size: height and width of the images.
+
+    Returns:
+        `Signatures(images, writers, forged)`, in the order of the paths: `(n, height, width, 1)` float32, ink up to 1
+        on a background of exactly 0; `(n,)` names, digits or folders; `(n,)` booleans.
+
+    Raises:
+        ValueError: naming the file, for one that cannot be read, shows no signature or fits no layout; for a folder
+            that is none or holds no pictures, or a writer without genuine signatures.
+    """
+    _check_size(size)
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"`folder` must be an existing folder, got {str(folder)!r}.")
+    paths = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    matches = _matches({path.relative_to(folder).as_posix(): path for path in sorted(paths)}, folder)
+    writers = np.array([match["writer"] for match in matches.values()])
+    forged = np.array([match["forged"] is not None for match in matches.values()])
+    if lonely := sorted(set(writers) - set(writers[~forged])):
+        raise ValueError(f"`folder` must hold genuine signatures of every writer, got none of {lonely}.")
+    return Signatures(np.stack([_read(path, size) for path in matches]), writers, forged)
+
+
+def _matches(paths, folder):
+    """`{path: match of the layout}` for the files of a folder."""
+    for name, pattern in LAYOUTS.items():
+        matches = {path: re.fullmatch(pattern + r"\.\w+", relative) for relative, path in paths.items()}
+        found = [match for match in matches.values() if match]
+        if not found or (name == "paired folders" and not any(match["forged"] for match in found)):
+            continue
+        if odd := next((path for path, match in matches.items() if not match), None):
+            raise ValueError(f"{odd} must have its place in the layout of the others ({name}), got none.")
+        return matches
+    raise ValueError(
+        f"`folder` must hold scans in one of the layouts {', '.join(LAYOUTS)} "
+        f"(see load_signatures), got {len(paths)} pictures in {folder}."
+    )
+
+
+def _read(path, size):
+    try:
+        return preprocess_signature(read_image(path), size)
+    except ValueError as error:
+        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+
+
+def preprocess_signature(image, size=SIZE):
+    """One scan or photograph of a signature as networks take it: the ink alone, cropped, centred, its aspect kept.
+
+    Args:
+        image: `(h, w)`, `(h, w, 1)` or `(h, w, 3)`, floats in [0, 1]: dark ink on lighter paper, upright. Shadows
+            wider than strokes and letters are taken out; dirt smaller than a dot is, too.
+        size: height and width of the result; the ink is scaled to fit.
+
+    Returns:
+        `(height, width, 1)`, float32 in [0, 1]: ink up to 1, background exactly 0.
+
+    Raises:
+        ValueError: for anything else: NaN, other shapes; a scan less than 16 pixels high or wide, an empty one, light
+            ink on dark paper, or so much ink that it cannot be a signature.
+    """
+    height, width = _check_size(size)
+    grey = _grey(image)
+    if _light_on_dark(grey):
+        raise ValueError("`image` must be dark ink on light paper, got the reverse: invert it.")
+    share = grey / np.maximum(_paper(grey), 1e-3)
+    ink = share < filters.threshold_otsu(share) if share.max() > share.min() else np.zeros(share.shape, bool)
+    if not ink.any() or np.median(share[~ink]) - np.median(share[ink]) < FAINTEST:
+        raise ValueError("`image` must show ink on paper, got an empty one, or ink too faint to tell from the paper.")
+    if ink.mean() > LARGEST_SHARE:
+        raise ValueError(f"`image` must be mostly paper, got {ink.mean():.0%} of it dark.")
+    ink = morphology.remove_small_objects(ink, max_size=max(3, int(SPECK * ink.sum())), connectivity=2)
+    if not ink.any():
+        raise ValueError("`image` must show a signature, got specks of dirt.")
+    paper, dark = np.median(share[~ink]), np.percentile(share[ink], 5)
+    shade = np.where(ink, ((paper - share) / (paper - dark)).clip(0, 1), 0).astype("float32")
+    rows, columns = ndimage.find_objects(ink.astype(int))[0]
+    return _centred(shade[rows, columns], height, width)[..., None]
+
+
+def _check_size(size):
+    if not isinstance(size, (tuple, list)) or len(size) != 2:
+        raise ValueError(f"`size` must be a pair, height and width, got {size!r}.")
+    return [checks.whole("size", length, SMALLEST) for length in size]
+
+
+def _grey(image):
+    shape = np.shape(image)
+    known = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
+    image = checks.array("image", image, (None,) * len(shape) if known else (None, None, 3), 0, 1)
+    if min(image.shape[:2]) < SMALLEST:
+        raise ValueError(f"`image` must be {SMALLEST} or more pixels high and wide, got shape {image.shape}.")
+    if image.ndim == 2:
+        return image
+    return image[..., 0] if image.shape[2] == 1 else image @ np.array([0.299, 0.587, 0.114])  # ITU-R 601 luma
+
+
+def _coarse(grey, statistic):
+    """Blocks of a scan, 48 or fewer along its shorter side, and their length in pixels."""
+    block = int(np.ceil(min(grey.shape) / 48))
+    whole = np.pad(grey, [(0, -length % block) for length in grey.shape], "edge")
+    return measure.block_reduce(whole, block, statistic), block
+
+
+def _light_on_dark(grey):
+    """Whether light things narrower than a letter outweigh dark ones."""
+    coarse, _ = _coarse(grey, np.mean)
+    dark = ndimage.black_tophat(coarse, LETTER, mode="nearest")
+    light = ndimage.white_tophat(coarse, LETTER, mode="nearest")
+    return light.sum() > dark.sum()
+
+
+def _paper(grey):
+    """Brightness of the paper at each pixel: what is left when everything narrower than a letter is closed."""
+    coarse, block = _coarse(grey, np.max)
+    coarse = ndimage.gaussian_filter(ndimage.grey_closing(coarse, LETTER, mode="nearest"), 1.5, mode="nearest")
+    fine = Image.fromarray(coarse.astype("float32")).resize(
+        [length * block for length in reversed(coarse.shape)], Image.Resampling.BILINEAR
+    )
+    return np.asarray(fine)[: grey.shape[0], : grey.shape[1]]
+
+
+def _centred(shade, height, width):
+    """Scale to fit, each pixel a mean of those it stands for; the darkest ink becomes 1 again."""
+    scale = min((height - 2 * MARGIN) / shade.shape[0], (width - 2 * MARGIN) / shade.shape[1])
+    rows, columns = (max(1, round(length * scale)) for length in shade.shape)
+    small = np.asarray(Image.fromarray(shade).resize((columns, rows), Image.Resampling.BILINEAR))
+    small = (small / np.percentile(small[small > 0], 95)).clip(0, 1)
+    canvas = np.zeros((height, width), "float32")
+    top, left = (height - rows) // 2, (width - columns) // 2
+    canvas[top : top + rows, left : left + columns] = small
+    return canvas
