@@ -2,12 +2,15 @@
 
 import csv
 import hashlib
+import io
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 from urllib.error import ContentTooShortError
 
 import numpy as np
+from PIL import Image
 
 CATALOG = Path(__file__).with_name("catalog.csv")
 
@@ -74,6 +77,21 @@ def read_npz(path):
         return {name: archive[name] for name in archive.files}
 
 
+def read_zip(path):
+    """Return what a `.zip` of black and white pictures of one size holds, as a dictionary of arrays.
+
+    `names`, `(n,)`: of the `.png` files, the last two folders included, in sorted order; `images`, bool, `(n, height,
+    width)`, True = white; `text`, uint8: the bytes of all `.txt` files, one after the other in the order of their names.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = sorted(archive.namelist())
+        pictures = [name for name in members if name.endswith(".png")]
+        text = b"".join(archive.read(name) for name in members if name.endswith(".txt"))
+        images = [np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("1")) for name in pictures]
+    names = ["/".join(name.split("/")[-3:]) for name in pictures]
+    return {"names": np.array(names), "images": np.stack(images), "text": np.frombuffer(text, np.uint8)}
+
+
 def arrays_digest(arrays):
     """Return the SHA-256, in hexadecimal, of named arrays: the same however they were stored or compressed.
 
@@ -122,7 +140,7 @@ def _expected(row):
     """Say in words what the catalog records of a file's content."""
     if row["sha256"]:
         return f"{int(row['bytes']):,} bytes with SHA-256 {row['sha256']}"
-    return f"an .npz file whose arrays have SHA-256 {row['arrays_sha256']}"
+    return f"a file whose arrays have SHA-256 {row['arrays_sha256']}"
 
 
 def _mismatch(path, row):
@@ -133,7 +151,7 @@ def _mismatch(path, row):
             found = hashlib.file_digest(content, "sha256").hexdigest()
         return "" if found == row["sha256"] else f"expected {_expected(row)}, got {size} with SHA-256 {found}"
     try:
-        found = arrays_digest(read_npz(path))
+        found = arrays_digest((read_zip if path.suffix == ".zip" else read_npz)(path))
     except Exception as error:  # a damaged archive can make its readers raise almost anything
         return f"expected {_expected(row)}, got {size} that cannot be read ({error})"
     return "" if found == row["arrays_sha256"] else f"expected {_expected(row)}, got {size} with arrays of {found}"
