@@ -92,6 +92,30 @@ def condition(name, value, width, count=None):
     return np.eye(width, dtype="float32")[value]
 
 
+def labels(name, value, count=None):
+    """Return class labels as a NumPy array, or say what is wrong with them.
+
+    Args:
+        name: the argument's name, for the message.
+        value: integers, one for each example; or a `keras.KerasTensor` of such a form, which comes back as it is.
+        count: how many are expected; None for any number.
+
+    Raises:
+        ValueError: unless `value` is an array of integers of shape `(count,)`, not empty.
+    """
+    expected = f"`{name}` must hold an integer label for each {'example' if count is None else f'of {count} examples'}"
+    if not isinstance(value, keras.KerasTensor):
+        try:
+            value = keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
+        except ValueError as error:  # rows of unequal length
+            raise ValueError(f"{expected}, got a {type(value).__name__} that is no array: {error}") from error
+    if "int" not in str(value.dtype):
+        raise ValueError(f"{expected}, got dtype {value.dtype}.")
+    if len(value.shape) != 1 or value.shape[0] == 0 or (count is not None and value.shape[0] not in (None, count)):
+        raise ValueError(f"{expected}, got shape {tuple(value.shape)}.")
+    return value
+
+
 def whole(name, value, minimum):
     """Return `value`, a whole number of at least `minimum`, or raise a `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:

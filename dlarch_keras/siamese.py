@@ -1,0 +1,306 @@
+"""Siamese networks: two inputs, one network for both, and a distance between what it makes of them.
+
+Bromley et al., "Signature verification using a Siamese time delay neural network", NIPS 1993; Hadsell, Chopra & LeCun,
+"Dimensionality reduction by learning an invariant mapping", CVPR 2006.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from . import checks
+from .training import Model, apply_gradients, forward, value_and_grad
+
+
+def euclidean(a, b):
+    """Distances along the last axis, float32; of equal rows 1e-6, with a gradient of 0 where the root has none."""
+    difference = ops.cast(a, "float32") - ops.cast(b, "float32")
+    return ops.sqrt(ops.maximum(ops.sum(ops.square(difference), axis=-1), 1e-12))
+
+
+class PairLoss:
+    """A loss that sees nothing but distances, the same ones that `SiameseNetwork.distance` returns.
+
+    `loss(distances, different)` is a scalar. Both are `(n, n)`, a batch compared with itself, of which the diagonal
+    does not count; or, for a loss that takes them, `(n,)`: plain pairs. `different` is 0 (or False) for a similar
+    pair, 1 for a dissimilar one, as in Hadsell et al. 2006.
+    """
+
+    takes_pairs = False  # whether plain pairs will do, or the loss compares the pairs of a batch with each other
+
+    def get_config(self):
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class ContrastiveLoss(PairLoss):
+    """Similar pairs are pulled together, dissimilar ones pushed apart until their distance reaches the margin.
+
+    (1 - y) d² / 2 + y max(0, margin - d)² / 2 of each pair, on the distance itself: equation 4 of Hadsell et al. 2006.
+    Of plain pairs it is the mean. A batch compared with itself has few similar pairs (of 10 classes × 8 examples one
+    in eleven): there it is the mean over similar pairs plus the mean over dissimilar ones, halved, which is what plain
+    pairs have on average when half of them are similar.
+
+    Args:
+        margin: the distance at which dissimilar pairs are left alone, greater than 0.
+    """
+
+    takes_pairs = True
+
+    def __init__(self, margin=1.0):
+        self.margin = checks.number("margin", margin, above=0)
+
+    def __call__(self, distances, different):
+        different = ops.cast(different, "float32")
+        pull = ops.square(distances) / 2
+        push = ops.square(ops.relu(self.margin - distances)) / 2
+        if len(distances.shape) == 1:
+            return ops.mean((1 - different) * pull + different * push)
+        return (_mean(pull, _similar(different)) + _mean(push, different)) / 2
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class TripletLoss(PairLoss):
+    """An example shall be closer to its like than to any other, by a margin on squared distances.
+
+    max(0, d(a, p)² - d(a, n)² + margin), a mean over all similar pairs (a, p) of the batch. The negative n is
+    semi-hard: the nearest of those farther from a than p is, or, if there is none, the farthest of all. Schroff,
+    Kalenichenko & Philbin, "FaceNet", CVPR 2015, where embeddings have length 1 (`keras.layers.UnitNormalization`).
+    Memory grows with the cube of the batch: 64 MB for 256 examples.
+
+    Args:
+        margin: greater than 0.
+    """
+
+    def __init__(self, margin=0.2):
+        self.margin = checks.number("margin", margin, above=0)
+
+    def __call__(self, distances, different):
+        different = ops.cast(different, "float32")
+        squared = ops.square(distances)
+        positive, negative = squared[:, :, None], squared[:, None, :]
+        is_farther = ops.logical_and(different[:, None, :] > 0, negative > positive)
+        nearest_farther = ops.min(ops.where(is_farther, negative, np.inf), axis=-1)
+        farthest = ops.max(different * squared, axis=-1, keepdims=True)
+        chosen = ops.where(ops.any(is_farther, axis=-1), nearest_farther, farthest)
+        has_negative = ops.max(different, axis=-1, keepdims=True)
+        return _mean(ops.relu(squared - chosen + self.margin), _similar(different) * has_negative)
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class NTXentLoss(PairLoss):
+    """Among all others in the batch, an example shall pick out its like: a cross-entropy over -d² / (2 temperature).
+
+    For embeddings of length 1 (`keras.layers.UnitNormalization`) these logits are the cosine over the temperature, up
+    to a constant, and the loss is L_out of Khosla et al., "Supervised contrastive learning", NeurIPS 2020: the mean
+    over an example's likes, then over the examples that have any. With two examples a class it is NT-Xent (Chen et al.,
+    "A simple framework for contrastive learning of visual representations", ICML 2020).
+
+    Args:
+        temperature: greater than 0; the smaller, the more the nearest others count.
+    """
+
+    def __init__(self, temperature=0.1):
+        self.temperature = checks.number("temperature", temperature, above=0)
+
+    def __call__(self, distances, different):
+        similar = _similar(ops.cast(different, "float32"))
+        itself = ops.eye(ops.shape(distances)[0], dtype="bool")
+        logits = ops.where(itself, -1e9, -ops.square(distances) / (2 * self.temperature))
+        likes = ops.sum(similar, axis=-1)
+        losses = -ops.sum(similar * ops.log_softmax(logits, axis=-1), axis=-1) / ops.maximum(likes, 1.0)
+        return _mean(losses, ops.cast(likes > 0, "float32"))
+
+
+def _similar(different):
+    """1 for the similar pairs of a batch, an example with itself left out: `(n, n)`."""
+    return 1 - different - ops.eye(ops.shape(different)[0])
+
+
+def _mean(values, weights):
+    """Mean of the values whose weight is 1; 0 if there is none."""
+    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1.0)
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class SiameseNetwork(Model):
+    """One network embeds all inputs; the distance between two embeddings says how different the inputs are.
+
+    Trained on a batch `(x, y)` with class labels y it embeds each example once and compares all pairs of the batch:
+    n (n - 1) / 2 comparisons for the price of n. `BalancedBatches` makes batches in which every class has its like.
+    Trained on plain pairs `((a, b), y)`, y = 0 similar, 1 dissimilar, both towers are one pass of the same network.
+    It logs `loss`. `predict(x)` gives embeddings, `predict((a, b))` distances.
+
+    Args:
+        embedding: built `keras.Model`, `(n, *shape)` → `(n, d)`.
+        loss: `ContrastiveLoss`, `TripletLoss`, `NTXentLoss`, or another `PairLoss`.
+
+    Raises:
+        ValueError: for a network that makes no vectors, or something else for a loss.
+    """
+
+    def __init__(self, embedding, loss=ContrastiveLoss(), **kwargs):  # noqa: B008, it never changes
+        super().__init__(**kwargs)
+        checks.network("embedding", embedding)
+        if len(embedding.output_shape) != 2:
+            raise ValueError(f"`embedding` must return a vector an example, got shape {embedding.output_shape}.")
+        if not isinstance(loss, PairLoss):
+            raise ValueError(f"`loss` must be a PairLoss such as ContrastiveLoss(), got {loss!r}.")
+        self.embedding = embedding
+        self.loss = loss
+        self.loss_tracker = keras.metrics.Mean(name="loss")
+
+    def call(self, x, training=False):
+        """Embeddings of a batch, `(n, d)`; of pairs `(a, b)` their distances, `(n,)`."""
+        if not _is_pair(x):
+            return ops.cast(self.embedding(x, training=training), "float32")
+        count = ops.shape(x[0])[0]
+        both = self.embedding(ops.concatenate(x), training=training)
+        return euclidean(both[:count], both[count:])
+
+    def loss_of(self, x, y, training=False):
+        """Loss of a batch, a scalar: of all its pairs, or of plain ones; plus the layers' own losses."""
+        outputs = self(x, training=training)
+        if _is_pair(x):
+            distances, different = outputs, y
+        else:
+            distances, different = euclidean(outputs[:, None], outputs[None]), y[:, None] != y[None]
+        return self.loss(distances, different) + sum(self.losses)
+
+    def train_step(self, data):
+        x, y = self._unpacked(data)
+        loss, gradients = value_and_grad(lambda: self.loss_of(x, y, training=True), self.trainable_variables)
+        apply_gradients(self.optimizer, gradients, self.trainable_variables)
+        return self._logged(loss, y)
+
+    def test_step(self, data):
+        x, y = self._unpacked(data)
+        return self._logged(self.loss_of(x, y), y)
+
+    def _logged(self, loss, y):
+        self.loss_tracker.update_state(loss, sample_weight=ops.shape(y)[0])
+        return {"loss": self.loss_tracker.result()}
+
+    def _unpacked(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        _check_targets(y, sample_weight)
+        return x, y
+
+    def _checked(self, x, y, sample_weight):
+        if not checks.is_stream(x):
+            _check_targets(y, sample_weight)
+        return super()._checked(x, y, sample_weight)
+
+    def check_data(self, x, y=None):
+        if not _is_pair(x):
+            x = self._checked_x("x", x)
+            if y is not None:
+                checks.labels("y", y, x.shape[0])
+            return
+        if not self.loss.takes_pairs:
+            raise ValueError(
+                f"`x` must be one array with class labels `y`, got a pair: {type(self.loss).__name__} compares a batch."
+            )
+        a, b = (self._checked_x(f"x[{number}]", part) for number, part in enumerate(x))
+        if a.shape != b.shape:
+            raise ValueError(f"`x` must hold two arrays of one shape, got {tuple(a.shape)} and {tuple(b.shape)}.")
+        if y is not None:
+            _check_pair_labels(y, a.shape[0])
+
+    def _checked_x(self, name, x):
+        shape = self.embedding.input_shape[1:]
+        return checks.array(name, x, (None, *shape), *((0, 1) if len(shape) == 3 else ()))  # pixels, or table rows
+
+    def embed(self, x, batch_size=1024):
+        """Embeddings of `x`: `(n, *shape)` → `(n, d)`, NumPy, float32; `batch_size` examples in memory at a time."""
+        x = self._checked_x("x", x)
+        return forward(self.embedding, x, checks.whole("batch_size", batch_size, 1)).astype("float32")
+
+    def distance(self, a, b):
+        """Euclidean distance between the embeddings of `a` and `b`, row by row: twice `(n, *shape)` → `(n,)`, NumPy."""
+        a, b = self._checked_x("a", a), self._checked_x("b", b)
+        if len(a) != len(b):
+            raise ValueError(f"`b` must have as many rows as `a`, {len(a)}, got {len(b)}.")
+        return np.linalg.norm(self.embed(a) - self.embed(b), axis=1)
+
+
+def _is_pair(x):
+    return isinstance(x, (list, tuple)) and len(x) == 2
+
+
+def _check_targets(y, sample_weight):
+    if sample_weight is not None:
+        raise ValueError(
+            "`sample_weight` and `class_weight` must be left out, got weights: draw what matters more often instead."
+        )
+    if y is None:
+        raise ValueError("`y` must hold class labels, or 0 (similar) or 1 (dissimilar) for each pair, got None.")
+
+
+def _check_pair_labels(y, count):
+    y = y if isinstance(y, keras.KerasTensor) else np.asarray(y)
+    if tuple(y.shape) not in ((count,), (None,)):
+        raise ValueError(f"`y` must hold 0 (similar) or 1 (dissimilar) for each pair, got shape {tuple(y.shape)}.")
+    if not isinstance(y, keras.KerasTensor) and not (y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all()):
+        raise ValueError(f"`y` must be 0 (similar) or 1 (dissimilar) for each pair, got {y.dtype} such as {y[:5]}.")
+
+
+class BalancedBatches(keras.utils.PyDataset):
+    """Batches of `classes` classes, drawn anew for each, with `examples` different examples of every one of them.
+
+    A batch depends on the seed, the epoch and its number alone, whoever asks for it and in whatever order, so that
+    several workers change nothing. To go on with an interrupted run, set `epoch` to the number of epochs done.
+
+    Args:
+        x: `(n, ...)`, floats.
+        y: `(n,)`, integer class labels.
+        classes: different classes in a batch, 2 or more.
+        examples: of each class, 2 or more.
+        seed: integer; None for other batches in each process.
+        steps: batches an epoch; None for as many as `x` has room for.
+        augment: function of a batch `(m, ...)` and a `numpy.random.Generator` that returns a changed batch; or None.
+        **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
+
+    Raises:
+        ValueError: for a class with fewer than `examples` examples, fewer than `classes` classes, bad arrays.
+    """
+
+    def __init__(self, x, y, classes, examples, seed=None, steps=None, augment=None, **kwargs):
+        super().__init__(**kwargs)
+        self.x = checks.array("x", x, (None,) * max(getattr(x, "ndim", 2), 1))
+        self.y = checks.labels("y", y, len(self.x))
+        self.classes = checks.whole("classes", classes, 2)
+        self.examples = checks.whole("examples", examples, 2)
+        names, counts = np.unique(self.y, return_counts=True)
+        if len(names) < self.classes:
+            raise ValueError(f"`classes` must be no more than there are in `y`, {len(names)}, got {classes}.")
+        if counts.min() < self.examples:
+            raise ValueError(
+                f"`y` must hold {examples} examples or more of each class, got {counts.min()} of class "
+                f"{names[counts.argmin()]}: leave such classes out."
+            )
+        self._rows = np.split(np.argsort(self.y, kind="stable"), np.cumsum(counts)[:-1])
+        self.seed = np.random.SeedSequence().entropy if seed is None else checks.whole("seed", seed, 0)
+        room = max(len(self.x) // (self.classes * self.examples), 1)
+        self.steps = room if steps is None else checks.whole("steps", steps, 1)
+        if augment is not None and not callable(augment):
+            raise ValueError(f"`augment` must be a function of a batch and a random generator, got {augment!r}.")
+        self.augment = augment
+        self.epoch = 0
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        random = np.random.default_rng([self.seed, self.epoch, index])
+        chosen = random.choice(len(self._rows), self.classes, replace=False)
+        rows = np.concatenate([random.choice(self._rows[each], self.examples, replace=False) for each in chosen])
+        x = self.x[rows] if self.augment is None else self.augment(self.x[rows], random)
+        return x, self.y[rows]
+
+    def on_epoch_end(self):
+        self.epoch += 1
