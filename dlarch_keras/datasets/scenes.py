@@ -129,9 +129,9 @@ def _crossing(solid, origins, rays):
             leave = np.where((slope == 0) & (distance < 0), -np.inf, leave)
         if solid["kind"] in ("ball", "cylinder"):
             axes = slice(3) if solid["kind"] == "ball" else slice(2)
-            a = np.sum(rays[..., axes] ** 2, axis=-1)
-            b = np.sum(rays[..., axes] * start[..., axes], axis=-1)
-            c = np.sum(start[..., axes] ** 2, axis=-1) - solid["radius"] ** 2
+            a = _dot(rays[..., axes], rays[..., axes])
+            b = _dot(rays[..., axes], start[..., axes])
+            c = _dot(start[..., axes], start[..., axes]) - solid["radius"] ** 2
             root = np.sqrt(b**2 - a * c)  # NaN where the ray misses
             first, last = (-b - root) / a, (-b + root) / a
             along = (a == 0) & (c < 0)  # within a cylinder and along its axis: only its ends count
@@ -172,8 +172,12 @@ def _render(scene, rays, size):
 def _passes_near(solid, origins, rays):
     """Whether a ray comes within reach of a solid; most do not, and need no closer look."""
     towards = solid["centre"] - origins
-    along = np.sum(towards * rays, axis=-1)
-    return np.sum(towards**2, axis=-1) - along**2 < REACH**2
+    return _dot(towards, towards) - _dot(towards, rays) ** 2 < REACH**2
+
+
+def _dot(a, b):
+    """Inner products along the last axis; several times as fast as a sum over an axis of three."""
+    return np.einsum("...i,...i->...", a, b)
 
 
 def _drawing(owner, normals, size):
@@ -185,11 +189,12 @@ def _drawing(owner, normals, size):
         step = [slice(None, -1) if a == axis else slice(None) for a in (0, 1)]
         following = [slice(1, None) if a == axis else slice(None) for a in (0, 1)]
         other = owner[*step] != owner[*following]
-        bend = np.sum(normals[*step] * normals[*following], axis=2) < 0.9
+        bend = _dot(normals[*step], normals[*following]) < 0.9
         edge[*step] |= other | bend
     return 1 - _coarser(ndimage.binary_dilation(edge), size)
 
 
 def _coarser(image, size):
     """Means over the rays of each pixel, `(size, size, channels)`, float32."""
-    return image.reshape(size, FINER, size, FINER, -1).mean(axis=(1, 3)).astype("float32")
+    blocks = image.reshape(size, FINER, size, FINER, -1).astype("float32")
+    return np.einsum("iajbc->ijc", blocks) / np.float32(FINER**2)
