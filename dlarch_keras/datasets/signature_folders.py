@@ -119,7 +119,7 @@ def preprocess_signature(image, size=SIZE):
     grey = _grey(image)
     if _light_on_dark(grey):
         raise ValueError("`image` must be dark ink on light paper, got the reverse: invert it.")
-    share = grey / np.maximum(_paper(grey), 1e-3)
+    share = (grey / np.maximum(_paper(grey), 1e-3)).clip(0, 1)
     ink = share < filters.threshold_otsu(share) if share.max() > share.min() else np.zeros(share.shape, bool)
     if not ink.any() or np.median(share[~ink]) - np.median(share[ink]) < FAINTEST:
         raise ValueError("`image` must show ink on paper, got an empty one, or ink too faint to tell from the paper.")
@@ -159,17 +159,18 @@ def _coarse(grey, statistic):
 
 
 def _light_on_dark(grey):
-    """Whether light things narrower than a letter outweigh dark ones."""
+    """Whether what is bright is the smaller part and narrow; the lit part of a page in the shadow is broad."""
     coarse, _ = _coarse(grey, np.mean)
-    dark = ndimage.black_tophat(coarse, LETTER, mode="nearest")
-    light = ndimage.white_tophat(coarse, LETTER, mode="nearest")
-    return light.sum() > dark.sum()
+    bright = coarse > np.mean([coarse.min(), coarse.max()])
+    broad = ndimage.binary_opening(bright, np.ones((LETTER, LETTER)))
+    return bright.mean() < 0.5 and broad.sum() < bright.sum() / 2
 
 
 def _paper(grey):
     """Brightness of the paper at each pixel: what is left when everything narrower than a letter is closed."""
     coarse, block = _coarse(grey, np.max)
-    coarse = ndimage.gaussian_filter(ndimage.grey_closing(coarse, LETTER, mode="nearest"), 1.5, mode="nearest")
+    coarse = ndimage.gaussian_filter(ndimage.grey_closing(coarse, LETTER, mode="nearest"), 1, mode="nearest")
+    coarse = ndimage.grey_erosion(coarse, 5, mode="nearest")  # the edge of a shadow is not to pass for ink
     fine = Image.fromarray(coarse.astype("float32")).resize(
         [length * block for length in reversed(coarse.shape)], Image.Resampling.BILINEAR
     )
