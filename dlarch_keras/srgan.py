@@ -291,10 +291,11 @@ def with_luminance(x, y):
     return color.ycbcr2rgb(np.concatenate([255 * y, color.rgb2ycbcr(x)[..., 1:]], axis=-1)).clip(0, 1).astype("float32")
 
 
-def patch_pairs(images, scale, size, count, seed=0):
+def patch_pairs(images, scale, size, count, seed=0, shrink=downscale):
     """Random patches to train on: each picture is shrunk as a whole, and patches are cut at the same places of both.
 
-    Patches are turned by right angles and mirrored at random.
+    Patches are turned by right angles and mirrored at random. A generator undoes the way of shrinking that it was
+    trained on, and no other: name the one by which the pictures to be enlarged were made.
 
     Args:
         images: `(height, width, c)` in [0, 1], a list of any sizes.
@@ -302,12 +303,13 @@ def patch_pairs(images, scale, size, count, seed=0):
         size: height and width of the small patches, pixels.
         count: number of pairs.
         seed: integer; the same one gives the same patches.
+        shrink: function of pictures `(n, height, width, c)` and `scale`, as `downscale`.
 
     Returns:
         `(small, large)`: `(count, size, size, c)` and `(count, scale size, scale size, c)`, float32 in [0, 1].
 
     Raises:
-        ValueError: for numbers out of range, no pictures, or one smaller than a patch.
+        ValueError: for numbers out of range, no pictures, one smaller than a patch, or one shrunk to another size.
     """
     scale, size = checks.whole("scale", scale, 2), checks.whole("size", size, 1)
     rng = checks.random("seed", seed)
@@ -321,7 +323,9 @@ def patch_pairs(images, scale, size, count, seed=0):
             side = scale * size
             raise ValueError(f"`images[{number}]` must be {side} × {side} pixels or larger, got shape {image.shape}.")
         large = image[None, : len(image) // scale * scale, : image.shape[1] // scale * scale]
-        pairs.append((downscale(large, scale)[0], large[0]))
+        sides = (side // scale for side in large.shape[1:3])
+        small = checks.array("shrink(x, scale)", shrink(large, scale), (1, *sides, large.shape[-1]), 0, 1)
+        pairs.append((small[0], large[0]))
     patches = []
     for _ in range(count):
         small, large = pairs[rng.integers(len(pairs))]

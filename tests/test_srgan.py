@@ -270,6 +270,16 @@ def test_patches_lie_at_the_same_places():
     assert not np.array_equal(low, srgan.patch_pairs([picture, picture[:60]], 3, 12, 20, seed=1)[0])
 
 
+def test_patches_are_shrunk_as_asked():
+    """By every second pixel: each small one stands in its large one, at the corner that turning and mirroring left."""
+    picture = astronaut()[:60, :44].astype("float32") / 255
+    low, high = srgan.patch_pairs([picture], 2, 8, 20, seed=0, shrink=lambda x, scale: x[:, ::scale, ::scale])
+    corners = [high[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+    assert all(any(np.array_equal(small, corner[n]) for corner in corners) for n, small in enumerate(low))
+    with pytest.raises(ValueError, match=r"`shrink\(x, scale\)` must"):
+        srgan.patch_pairs([picture], 2, 8, 1, shrink=lambda x, scale: x)
+
+
 def test_patches_are_turned_and_mirrored():
     """All eight forms of a picture without symmetry come."""
     picture = np.arange(36, dtype="float32").reshape(6, 6, 1) / 36
