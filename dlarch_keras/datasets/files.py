@@ -81,7 +81,7 @@ def read_zip(path):
     """Return what a `.zip` of black and white pictures of one size holds, as a dictionary of arrays.
 
     `names`, `(n,)`: of the `.png` files, the last two folders included, in sorted order; `images`, bool, `(n, height,
-    width)`, True = white; `text`, uint8: the bytes of all `.txt` files, one after the other in the order of their names.
+    width)`, True = white; `text`, uint8: the bytes of all `.txt` files in the order of their names.
     """
     with zipfile.ZipFile(path) as archive:
         members = sorted(archive.namelist())

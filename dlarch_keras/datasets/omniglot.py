@@ -1,4 +1,4 @@
-"""Omniglot: 1,623 characters of 50 alphabets, each drawn by 20 people (Lake et al., 2015). Datasheet: `data/omniglot.md`.
+"""Omniglot: 1,623 characters of 50 alphabets by 20 people each (Lake et al., 2015). Datasheet: `data/omniglot.md`.
 
 Its two parts share no alphabet: what is learned on the first is tested on characters never seen.
 """
@@ -33,7 +33,9 @@ def load_omniglot(size=28):
     Source: Lake, Salakhutdinov, Tenenbaum (2015), Human-level concept learning through probabilistic program induction.
     """
     _check_size(size)
-    background, evaluation = (read_zip(find_file(f"omniglot/images_{part}.zip")) for part in ("background", "evaluation"))
+    background, evaluation = (
+        read_zip(find_file(f"omniglot/images_{part}.zip")) for part in ("background", "evaluation")
+    )
     parts, alphabets = [], []
     for arrays in (background, evaluation):
         characters = np.array([name.rsplit("/", 1)[0] for name in arrays["names"]])
@@ -66,11 +68,7 @@ def load_omniglot_runs(size=28):
     order = {name: number for number, name in enumerate(arrays["names"])}
     images = _ink(arrays["images"], size)
     tables = [
-        [
-            order[f"run{run:02d}/{part}{number:02d}.png"]
-            for run in range(1, RUNS + 1)
-            for number in range(1, WAYS + 1)
-        ]
+        [order[f"run{run:02d}/{part}{number:02d}.png"] for run in range(1, RUNS + 1) for number in range(1, WAYS + 1)]
         for part in ("training/class", "test/item")
     ]
     support, queries = (images[table].reshape(RUNS, WAYS, size, size, 1) for table in tables)
