@@ -1,13 +1,18 @@
 """The benchmark runner: what it measures is written once, and survives being killed."""
 
+import os
+from pathlib import Path
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import gan, runner
+from benchmarks import gan, runner, srgan
 from benchmarks.autoencoder import shifted
 from dlarch_keras import GAN, networks
+from dlarch_keras.datasets.files import arrays_digest
+from dlarch_keras.srgan import subpixel_generator
 
 
 def task(values, calls):
@@ -104,3 +109,48 @@ def test_a_curve_stops_at_its_time_and_is_judged_at_its_best(tmp_path, monkeypat
     assert (row["run"], row["dataset"], row["seed"], row["epoch"]) == ("ours", "MNIST", 0, 1)
     curve = pd.DataFrame({"Fréchet distance": [9.0, 4.0, 5.0], "seconds": [1, 2, 3]})
     assert gan.best(curve)["seconds"] == 2
+
+
+def test_super_resolution_is_timed_epoch_by_epoch_and_trained_once(tmp_path, monkeypatch):
+    gains = iter([0.1, 0.7, 0.6])
+    monkeypatch.setattr(runner, "RUNS", tmp_path)
+    monkeypatch.setattr(srgan, "race_baseline", lambda: 20.0)
+    monkeypatch.setattr(srgan, "race_psnr", lambda enlarge: 20 + next(gains))
+    monkeypatch.setattr(srgan, "set5_scores", lambda enlarge: {srgan.PSNR: float(enlarge(x[:1]).shape[1])})
+    x, y = np.zeros((8, 4, 4, 1), "float32"), np.zeros((8, 12, 12, 1), "float32")
+    asked = []
+
+    def pairs(epoch):
+        asked.append(epoch)
+        return x, y
+
+    def train():
+        model = subpixel_generator(1, 3, 2, 1, seed=0)
+        model.compile("sgd", "mae")
+        return srgan.run(model, 3, 4, pairs)
+
+    result = srgan.kept("tiny", train)
+    assert srgan.kept("tiny", train) == result and asked == [0, 1, 2]  # the second time it is read
+    seconds, measured = zip(*result["curve"])
+    assert seconds[0] > 0 and list(seconds) == sorted(seconds)
+    assert measured == pytest.approx([0.1, 0.7, 0.6]) and result[srgan.PSNR] == 12
+    assert srgan.seconds_to_goal(result["curve"]) == seconds[1]
+    assert srgan.seconds_to_goal([(1.0, 0.5)]) == np.inf
+
+
+def test_the_recipe_has_four_convolutions_and_no_more():
+    """Their weights and biases by hand, and three times the size."""
+    model = srgan.recipe(0)
+    assert model.count_params() == 64 * 26 + 64 * (64 * 9 + 1) + 32 * (64 * 9 + 1) + 9 * (32 * 9 + 1)
+    assert model.compute_output_shape((1, 8, 5, 1)) == (1, 24, 15, 1)
+
+
+DATA = Path(os.environ.get("DLARCH_DATA_DIR") or "data")
+
+
+@pytest.mark.skipif(not (DATA / "bsds500").is_dir(), reason="needs BSDS500 under DLARCH_DATA_DIR")
+def test_no_test_picture_is_in_training():
+    """By digest, for ours and for our run of the recipe; keras.io's has them in its training folder."""
+    trained = {arrays_digest({"": each}) for part in ("train", "val") for each in srgan.photographs(part)}
+    tested = [arrays_digest({"": each}) for each in srgan.photographs("test")[50:60]]
+    assert len(trained) == 300 and len({*tested}) == 10 and trained.isdisjoint(tested)
