@@ -25,6 +25,7 @@ _MODULE_OF = {
     "load_fashion_mnist": "datasets",
     "load_mnist": "datasets",
     "mode_coverage": "metrics.generation",
+    "n_way_accuracy": "metrics.identification",
     "psnr": "metrics.reconstruction",
     "show_source": "plots",
     "ssim": "metrics.reconstruction",

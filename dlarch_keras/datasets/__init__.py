@@ -9,9 +9,11 @@ from dlarch_keras.datasets.credit_card import load_credit_card
 from dlarch_keras.datasets.fashion_mnist import FASHION_MNIST_CLASSES, load_fashion_mnist
 from dlarch_keras.datasets.files import data_dir, find_file
 from dlarch_keras.datasets.folders import load_image_pairs, load_images, read_image, read_images
+from dlarch_keras.datasets.glyphs import GLYPH_ALPHABETS, load_glyphs
 from dlarch_keras.datasets.mnist import load_mnist
 from dlarch_keras.datasets.network_flows import generate_flows, load_network_flows
 from dlarch_keras.datasets.nsl_kdd import NSL_KDD_CATEGORIES, load_nsl_kdd
+from dlarch_keras.datasets.omniglot import load_omniglot, load_omniglot_runs
 from dlarch_keras.datasets.photographs import load_photographs
 from dlarch_keras.datasets.scenes import SOLIDS, generate_scenes
 from dlarch_keras.datasets.textures import TEXTURE_CLASSES, add_defects, load_textures
@@ -25,6 +27,7 @@ from dlarch_keras.datasets.transactions import (
 __all__ = [
     "ADBENCH_NAMES",
     "FASHION_MNIST_CLASSES",
+    "GLYPH_ALPHABETS",
     "NSL_KDD_CATEGORIES",
     "SOLIDS",
     "TEXTURE_CLASSES",
@@ -38,11 +41,14 @@ __all__ = [
     "load_ai4i",
     "load_credit_card",
     "load_fashion_mnist",
+    "load_glyphs",
     "load_image_pairs",
     "load_images",
     "load_mnist",
     "load_network_flows",
     "load_nsl_kdd",
+    "load_omniglot",
+    "load_omniglot_runs",
     "load_photographs",
     "load_textures",
     "one_class_split",
