@@ -116,6 +116,28 @@ def labels(name, value, count=None):
     return value
 
 
+def pair_labels(name, value, count):
+    """Return what says of each pair whether it is a similar one as a NumPy array, or raise a `ValueError`.
+
+    Args:
+        name: the argument's name, for the message.
+        value: `(count,)`, numbers or booleans, 0 = similar, 1 = dissimilar; or a `keras.KerasTensor` of such a form,
+            which comes back as it is.
+        count: number of pairs.
+    """
+    expected = f"`{name}` must hold 0 (similar) or 1 (dissimilar) for each of {count} pairs"
+    if not isinstance(value, keras.KerasTensor):
+        try:
+            value = keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
+        except ValueError as error:  # rows of unequal length
+            raise ValueError(f"{expected}, got a {type(value).__name__} that is no array: {error}") from error
+    if tuple(value.shape) not in ((count,), (None,)):
+        raise ValueError(f"{expected}, got shape {tuple(value.shape)}.")
+    if not isinstance(value, keras.KerasTensor) and not (value.dtype.kind in "biuf" and np.isin(value, (0, 1)).all()):
+        raise ValueError(f"{expected}, got {value.dtype} such as {value[:5]}.")
+    return value
+
+
 def whole(name, value, minimum):
     """Return `value`, a whole number of at least `minimum`, or raise a `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:

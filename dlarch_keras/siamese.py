@@ -209,7 +209,7 @@ class SiameseNetwork(Model):
         if a.shape != b.shape:
             raise ValueError(f"`x` must hold two arrays of one shape, got {tuple(a.shape)} and {tuple(b.shape)}.")
         if y is not None:
-            _check_pair_labels(y, a.shape[0])
+            checks.pair_labels("y", y, a.shape[0])
 
     def _checked_x(self, name, x):
         shape = self.embedding.input_shape[1:]
@@ -239,14 +239,6 @@ def _check_targets(y, sample_weight):
         )
     if y is None:
         raise ValueError("`y` must hold class labels, or 0 (similar) or 1 (dissimilar) for each pair, got None.")
-
-
-def _check_pair_labels(y, count):
-    y = y if isinstance(y, keras.KerasTensor) else np.asarray(y)
-    if tuple(y.shape) not in ((count,), (None,)):
-        raise ValueError(f"`y` must hold 0 (similar) or 1 (dissimilar) for each pair, got shape {tuple(y.shape)}.")
-    if not isinstance(y, keras.KerasTensor) and not (y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all()):
-        raise ValueError(f"`y` must be 0 (similar) or 1 (dissimilar) for each pair, got {y.dtype} such as {y[:5]}.")
 
 
 class BalancedBatches(keras.utils.PyDataset):

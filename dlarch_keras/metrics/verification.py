@@ -5,6 +5,8 @@ belongs together, 1 for one that does not, as in `siamese`. Choose thresholds on
 are reported.
 """
 
+import numbers
+
 import numpy as np
 from scipy.spatial.distance import pdist
 from scipy.stats import bootstrap
@@ -30,7 +32,7 @@ def error_rates(distances, different, threshold):
             arrays of different lengths, a threshold that is not a number.
     """
     distances, different = _pairs(distances, different)
-    if isinstance(threshold, bool) or not np.isreal(threshold) or np.ndim(threshold) or np.isnan(threshold):
+    if isinstance(threshold, bool) or not isinstance(threshold, numbers.Real) or np.isnan(threshold):
         raise ValueError(f"`threshold` must be a number, got {threshold!r}.")
     accepted = distances <= threshold
     return float(accepted[different].mean()), float(1 - accepted[~different].mean())
@@ -165,17 +167,7 @@ def group_interval(statistic, groups, *arrays, level=0.95, resamples=1000, seed=
 
 def _pairs(distances, different):
     distances = checks.array("distances", distances, (None,), minimum=0).astype("float64")
-    try:
-        different = np.asarray(different)
-    except ValueError as error:
-        raise ValueError(f"`different` must hold 0 and 1, got a {type(different).__name__}: {error}") from error
-    if different.shape != distances.shape:
-        raise ValueError(f"`different` must have the shape of `distances`, {distances.shape}, got {different.shape}.")
-    if different.dtype.kind not in "biuf" or not np.isin(different, (0, 1)).all():
-        raise ValueError(
-            f"`different` must be 0 (the same) and 1 (different), got {different.dtype} such as {different[:5]}."
-        )
-    different = different.astype(bool)
+    different = checks.pair_labels("different", different, len(distances)).astype(bool)
     if different.all() or not different.any():
         raise ValueError(f"`different` must hold pairs of both kinds, got only {int(different[0])}.")
     return distances, different

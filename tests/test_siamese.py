@@ -1,0 +1,674 @@
+"""The losses of Siamese networks by hand and against double loops, their gradients, batches, and doors."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from dlarch_keras import BalancedBatches, ContrastiveLoss, NTXentLoss, SiameseNetwork, TripletLoss, networks
+from dlarch_keras.siamese import PairLoss, euclidean
+from dlarch_keras.training import Model, value_and_grad
+from tests import properties
+from tests.bad_input import bad_arrays
+
+SHAPE, CLASSES = (6, 5, 1), 4
+LOSSES = {"contrastive": ContrastiveLoss(), "triplet": TripletLoss(), "NT-Xent": NTXentLoss()}
+
+
+def images(n=32, seed=0):
+    return np.random.default_rng(seed).random((n, *SHAPE)).astype("float32")
+
+
+def labels(n=32):
+    return np.arange(n) % CLASSES
+
+
+def pair_labels(n=32):
+    return np.arange(n) % 2
+
+
+def small_siamese(loss=LOSSES["contrastive"], optimizer=None, dropout=0.0, batch_normalization=True):
+    inputs = x = keras.Input(SHAPE)
+    x = layers.Dense(8, "tanh", kernel_initializer=keras.initializers.GlorotUniform(0))(layers.Flatten()(x))
+    x = layers.BatchNormalization()(x) if batch_normalization else x
+    x = layers.Dropout(dropout, seed=0)(x)
+    x = layers.Dense(3, kernel_initializer=keras.initializers.GlorotUniform(1))(x)
+    model = SiameseNetwork(keras.Model(inputs, x), loss)
+    model.compile(optimizer or keras.optimizers.Adam(1e-2))
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    """For the tests that change nothing."""
+    return small_siamese()
+
+
+def points_network(width=2):
+    """The points themselves are the embeddings."""
+    inputs = keras.Input((width,))
+    dense = layers.Dense(width, use_bias=False)
+    network = keras.Model(inputs, dense(inputs))
+    dense.set_weights([np.eye(width)])
+    return network
+
+
+def batch_loss(loss, points, y):
+    model = SiameseNetwork(points_network(np.shape(points)[1]), loss)
+    return number(model.loss_of(ops.convert_to_tensor(np.float32(points)), ops.convert_to_tensor(y)))
+
+
+def number(tensor):
+    return float(ops.convert_to_numpy(tensor))
+
+
+def clusters(n=12, width=3, seed=0):
+    """Points in loose clusters, so that every branch of every loss occurs; and their labels."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % CLASSES
+    return (0.4 * rng.normal(size=(CLASSES, width))[y] + 0.4 * rng.normal(size=(n, width))).astype("float32"), y
+
+
+# The losses
+
+
+@pytest.mark.parametrize(
+    ("distance", "different", "expected"),
+    [(0.6, 0, 0.18), (2.0, 0, 2.0), (0.6, 1, 0.08), (1.0, 1, 0.0), (7.0, 1, 0.0), (0.0, 1, 0.5), (0.0, 0, 0.0)],
+)
+def test_contrastive_loss_of_a_pair_by_hand(distance, different, expected):
+    """Similar: half the squared distance. Dissimilar: half the square of what is missing to the margin, 1."""
+    loss = ContrastiveLoss()(ops.convert_to_tensor(np.float32([distance])), np.array([different]))
+    assert number(loss) == pytest.approx(expected, abs=1e-6)
+
+
+def test_contrastive_loss_of_plain_pairs_is_their_mean():
+    loss = ContrastiveLoss(2.0)
+    distances, different = ops.convert_to_tensor(np.float32([0.5, 0.5, 3.0, 1.0])), np.array([0, 1, 1, 1])
+    assert number(loss(distances, different)) == pytest.approx((0.125 + 1.125 + 0 + 0.5) / 4)
+
+
+def test_contrastive_loss_of_a_batch_by_hand():
+    """On a line: 0 and .6 similar, .8 another class: (.18 + (.02 + .32) / 2) / 2."""
+    assert batch_loss(ContrastiveLoss(), [[0.0], [0.6], [0.8]], np.array([5, 5, 7])) == pytest.approx(
+        (0.18 + (0.02 + 0.32) / 2) / 2, rel=1e-5
+    )
+
+
+def contrastive_by_loops(points, y, margin=1.0):
+    pulls, pushes = [], []
+    for i, j in itertools.combinations(range(len(y)), 2):
+        d = np.linalg.norm(points[i] - points[j])
+        if y[i] == y[j]:
+            pulls.append(d**2 / 2)
+        else:
+            pushes.append(max(0, margin - d) ** 2 / 2)
+    return (np.mean(pulls) + np.mean(pushes)) / 2
+
+
+def triplet_by_loops(points, y, margin=0.2):
+    losses = []
+    for a, p in itertools.permutations(range(len(y)), 2):
+        if y[a] != y[p]:
+            continue
+        near = np.sum((points[a] - points[p]) ** 2)
+        negatives = [np.sum((points[a] - points[n]) ** 2) for n in range(len(y)) if y[n] != y[a]]
+        farther = [far for far in negatives if far > near]
+        losses.append(max(0, near - (min(farther) if farther else max(negatives)) + margin))
+    return np.mean(losses)
+
+
+def nt_xent_by_loops(points, y, temperature=0.1):
+    """In cosines, as published: for embeddings of length 1."""
+    losses = []
+    for i in range(len(y)):
+        others = [j for j in range(len(y)) if j != i]
+        total = sum(np.exp(points[i] @ points[j] / temperature) for j in others)
+        likes = [j for j in others if y[j] == y[i]]
+        if likes:
+            losses.append(-np.mean([np.log(np.exp(points[i] @ points[p] / temperature) / total) for p in likes]))
+    return np.mean(losses)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("loss", "by_loops", "unit"),
+    [
+        (ContrastiveLoss(), contrastive_by_loops, False),
+        (ContrastiveLoss(0.5), lambda points, y: contrastive_by_loops(points, y, 0.5), False),
+        (TripletLoss(), triplet_by_loops, True),
+        (TripletLoss(0.7), lambda points, y: triplet_by_loops(points, y, 0.7), False),
+        (NTXentLoss(), nt_xent_by_loops, True),
+        (NTXentLoss(0.5), lambda points, y: nt_xent_by_loops(points, y, 0.5), True),
+    ],
+)
+def test_batch_losses_against_double_loops(loss, by_loops, unit, seed):
+    points, y = clusters(seed=seed)
+    y[-1] = 99  # alone in its class
+    points = points / np.linalg.norm(points, axis=1, keepdims=True) if unit else points
+    assert batch_loss(loss, points, y) == pytest.approx(by_loops(points.astype("float64"), y), rel=1e-4)
+
+
+def test_triplet_loss_by_hand():
+    """On a line, anchor 0 and like .5: the negative .6 is semi-hard (.36 > .25); for the anchor .5 none is farther."""
+    points, y = [[0.0], [0.5], [0.6]], np.array([0, 0, 1])
+    expected = (max(0, 0.25 - 0.36 + 0.2) + max(0, 0.25 - 0.01 + 0.2)) / 2
+    assert batch_loss(TripletLoss(0.2), points, y) == pytest.approx(expected, rel=1e-5)
+    assert batch_loss(TripletLoss(0.2), [[0.0], [0.1], [2.0], [2.1]], np.array([0, 0, 1, 1])) == 0
+
+
+def test_nt_xent_of_two_classes_by_hand():
+    """Two examples each, likes equal and classes at right angles: log(1 + 2 exp(-1 / temperature))."""
+    points, y = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], np.array([0, 0, 1, 1])
+    assert batch_loss(NTXentLoss(0.5), points, y) == pytest.approx(np.log(1 + 2 * np.exp(-2)), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_losses_ignore_the_order_and_the_names_of_classes(loss):
+    points, y = clusters()
+    order = np.random.default_rng(1).permutation(len(y))
+    assert batch_loss(loss, points[order], y[order]) == pytest.approx(batch_loss(loss, points, y), rel=1e-4)
+    assert batch_loss(loss, points, 1000 - 7 * y) == pytest.approx(batch_loss(loss, points, y), rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_pairs_whose_loss_is_asked_for_by_the_paper_alone_matter(loss):
+    """The diagonal, an example with itself, changes nothing: a batch without like pairs has no pull."""
+    points = clusters()[0][:4]
+    far = 100 * np.arange(4.0)[:, None] * np.ones((1, 3))
+    assert batch_loss(loss, far, np.arange(4)) == pytest.approx(0, abs=1e-6)
+    assert np.isfinite(batch_loss(loss, points, np.zeros(4, int)))
+
+
+# Gradients
+
+
+def gradient(loss, points, y):
+    """Of the batch's loss, by each point."""
+    variable = keras.Variable(np.float32(points))
+    _, (slope,) = value_and_grad(
+        lambda: loss(euclidean(variable[:, None], variable[None]), np.not_equal.outer(y, y)), [variable]
+    )
+    return ops.convert_to_numpy(slope)
+
+
+@pytest.mark.parametrize(
+    ("distance", "y", "expected"),
+    [
+        (0.4, [0, 0], -0.4 / 2),  # descent moves the second point, on the right, to the left: together
+        (3.0, [0, 0], -3.0 / 2),
+        (0.4, [0, 1], 0.6 / 2),  # and here to the right: apart, by what is missing to the margin
+        (1.5, [0, 1], 0.0),
+    ],
+)
+def test_the_gradient_pulls_and_pushes_by_hand(distance, y, expected):
+    """d/dx of x² / 2 is x, of (1 - x)² / 2 is -(1 - x); a batch halves both."""
+    slope = gradient(ContrastiveLoss(), [[0.0], [distance]], np.array(y))
+    np.testing.assert_allclose(-slope[:, 0], [-expected, expected], atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_a_small_step_down_brings_likes_together_and_others_apart(loss):
+    points, y = np.float32([[1.0, 0.0], [0.8, 0.6], [0.9, 0.44]]), np.array([0, 0, 1])
+    moved = points - 1e-2 * gradient(loss, points, y)
+
+    def distances(x):
+        return np.array([np.linalg.norm(x[i] - x[j]) for i, j in ((0, 1), (0, 2), (1, 2))])
+
+    (near, *far), (near_after, *far_after) = distances(points), distances(moved)
+    assert near_after < near
+    assert sum(far_after) / near_after > sum(far) / near
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@pytest.mark.parametrize("y", [[0, 0, 1, 1], [0, 1, 2, 3], [0, 0, 0, 0]], ids=str)
+def test_equal_embeddings_have_finite_gradients(loss, y):
+    assert np.isfinite(gradient(loss, np.ones((4, 3)), np.array(y))).all()
+    assert np.isfinite(gradient(loss, np.zeros((4, 3)), np.array(y))).all()
+
+
+def test_nearly_equal_embeddings_have_gradients_of_the_right_size():
+    slope = gradient(ContrastiveLoss(), [[1.0], [1.0 + 1e-4]], np.array([0, 1]))
+    assert -slope[1, 0] == pytest.approx(0.5, rel=1e-3)
+
+
+# Training
+
+
+def sgd():
+    return keras.optimizers.SGD(0.1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "by_loops"), [(ContrastiveLoss(), contrastive_by_loops), (TripletLoss(), triplet_by_loops)]
+)
+def test_one_step_is_a_step_down_the_loops_loss(loss, by_loops):
+    """The weights move by the numerical slope of the loss that loops compute."""
+    points, y = clusters()
+    model = SiameseNetwork(points_network(3), loss)
+    model.compile(sgd())
+    model.train_on_batch(points, y)
+    slope = np.zeros((3, 3))
+    for i, j in np.ndindex(3, 3):
+        ahead, behind = np.eye(3), np.eye(3)
+        ahead[i, j] += 1e-5
+        behind[i, j] -= 1e-5
+        slope[i, j] = (by_loops(points @ ahead, y) - by_loops(points @ behind, y)) / 2e-5
+    np.testing.assert_allclose(model.embedding.get_weights()[0], np.eye(3) - 0.1 * slope, atol=1e-4)
+
+
+def test_pairs_and_batches_are_one_network():
+    """Plain pairs, one of each kind for every pair of a batch, move the weights as the batch does."""
+    x, y = np.float32([[0.0], [0.6], [0.8]]), np.array([0, 0, 1])
+    batch, pairs = (SiameseNetwork(points_network(1)) for _ in range(2))
+    for each in (batch, pairs):
+        each.compile(sgd())
+    first = batch.train_on_batch(x, y)
+    a, b = x[[0, 0, 0, 1]], x[[1, 1, 2, 2]]  # the similar pair twice: as many of each kind
+    second = pairs.train_on_batch((a, b), np.array([0, 0, 1, 1]))
+    np.testing.assert_allclose(np.ravel(first)[0], np.ravel(second)[0], rtol=1e-5)
+    np.testing.assert_allclose(batch.get_weights()[0], pairs.get_weights()[0], rtol=1e-5)
+
+
+def test_both_towers_are_one_pass():
+    """BatchNorm sees the pairs' 2 n examples together: a and b with different means stay different."""
+    passes = []
+
+    class Watched(layers.Layer):
+        def call(self, x):
+            passes.append(tuple(x.shape))
+            return x
+
+    inputs = keras.Input((3,))
+    model = SiameseNetwork(keras.Model(inputs, Watched()(layers.BatchNormalization()(inputs))))
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    x = np.random.default_rng(0).random((8, 3)).astype("float32")
+    passes.clear()
+    loss = model.train_on_batch((x, x + 5), np.zeros(8, int))
+    assert passes == [(16, 3)]
+    assert np.ravel(loss)[0] > 1  # each normalised by itself, the two would be equal
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_it_learns_to_tell_classes_apart(loss):
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 4
+    x = np.concatenate([np.eye(4)[y] + 0.3 * rng.normal(size=(400, 4)), 3 * rng.normal(size=(400, 6))], axis=1)
+    x = x.astype("float32")
+    inputs = keras.Input((10,))
+    keras.utils.set_random_seed(0)
+    embedding = layers.UnitNormalization()(layers.Dense(3)(layers.Dense(32, "relu")(inputs)))
+    model = SiameseNetwork(keras.Model(inputs, embedding), loss)
+    model.compile(keras.optimizers.Adam(1e-2))
+
+    def closer():
+        """How much farther apart examples of other classes are than likes, on average, on rows not trained on."""
+        codes, held_out = model.embed(x[300:]), y[300:]
+        distances = np.linalg.norm(codes[:, None] - codes[None], axis=-1)
+        different = np.not_equal.outer(held_out, held_out)
+        return distances[different].mean() / distances[~different & ~np.eye(100, dtype=bool)].mean()
+
+    before = closer()
+    model.fit(BalancedBatches(x[:300], y[:300], 4, 8, seed=0), epochs=25, verbose=0)
+    assert before < 1.3 < 2 < closer()
+
+
+def test_training_on_plain_pairs_lowers_the_loss():
+    x, y = images(64), labels(64)
+    x[y == 1, 0] = 0  # classes that can be seen
+    a, b = np.arange(64), np.roll(np.arange(64), 1)
+    model = small_siamese(batch_normalization=False)
+    data = ((x[a], x[b]), (y[a] % 2 != y[b] % 2).astype(int))
+    losses = model.fit(*data, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_logged_values_are_epoch_means():
+    model = small_siamese(optimizer=keras.optimizers.SGD(0.0), batch_normalization=False)
+    x, y = (images(20), images(20, seed=1)), pair_labels(20)
+    logged = model.fit(x, y, batch_size=8, shuffle=False, verbose=0).history["loss"][0]
+    assert logged == pytest.approx(model.evaluate(x, y, batch_size=20, verbose=0), rel=1e-4)
+
+
+def test_held_out_losses_repeat_and_move_nothing(model):
+    before = [weight.copy() for weight in model.get_weights()]
+    assert model.evaluate(images(), labels(), verbose=0) == model.evaluate(images(), labels(), verbose=0)
+    model.embed(images())
+    assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights()))
+
+
+def test_validation_data_of_both_kinds():
+    x, y = (images(16), images(16, seed=1)), pair_labels(16)
+    for data, validation in itertools.product(((images(), labels()), (x, y)), repeat=2):
+        history = small_siamese().fit(*data, validation_data=validation, verbose=0).history
+        assert np.isfinite(history["val_loss"]).all()
+
+
+def test_regularizers_count():
+    def loss(regularizer):
+        inputs = keras.Input(SHAPE)
+        x = layers.Dense(2, kernel_initializer="ones", kernel_regularizer=regularizer)(layers.Flatten()(inputs))
+        model = SiameseNetwork(keras.Model(inputs, x))
+        return number(model.loss_of(ops.convert_to_tensor(images()), ops.convert_to_tensor(labels())))
+
+    assert loss(keras.regularizers.L2(0.5)) == pytest.approx(loss(None) + 0.5 * 60, rel=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_computes_the_loss_in_float32(policy):
+    keras.config.set_dtype_policy(policy)
+    seen = []
+
+    class Spy(ContrastiveLoss):
+        def __call__(self, distances, different):
+            seen.append(keras.backend.standardize_dtype(distances.dtype))
+            return super().__call__(distances, different)
+
+    model = small_siamese(Spy())
+    history = model.fit(images(), labels(), epochs=2, verbose=0).history["loss"]
+    model.fit((images(), images(seed=1)), pair_labels(), verbose=0)
+    assert set(seen) == {"float32"} and np.isfinite(history).all()
+    assert model.embed(images()).dtype == "float32"
+
+
+# Embedding
+
+
+def test_embed_distance_and_predict(model):
+    a, b = images(9), images(9, seed=1)
+    codes = model.embed(a)
+    assert codes.shape == (9, 3) and codes.dtype == "float32"
+    np.testing.assert_allclose(model.embed(a, batch_size=4), codes, atol=1e-6)
+    np.testing.assert_allclose(model.predict(a, verbose=0), codes, atol=1e-5)
+    expected = np.sqrt(((codes - model.embed(b)) ** 2).sum(axis=1))
+    np.testing.assert_allclose(model.distance(a, b), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.predict((a, b), verbose=0), expected, rtol=1e-4)
+    np.testing.assert_allclose(model.distance(b, a), expected, rtol=1e-5)
+    assert model.distance(a, a).max() == 0
+
+
+def test_images_of_any_size():
+    inputs = keras.Input((None, None, 1))
+    features = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(inputs))
+    model = SiameseNetwork(keras.Model(inputs, features))
+    model.compile()
+    model.fit(images(), labels(), verbose=0)
+    assert model.embed(np.zeros((2, 17, 9, 1), "float32")).shape == (2, 4)
+
+
+# Saving
+
+
+@pytest.mark.parametrize("loss", [ContrastiveLoss(0.7), TripletLoss(0.3), NTXentLoss(0.2)], ids=LOSSES)
+def test_save_load_and_resume(loss, tmp_path):
+    """Optimizer, BatchNorm's statistics, the state of Dropout, and the loss with its setting."""
+
+    def fit(model, epochs):
+        model.fit(images(), labels(), batch_size=8, epochs=epochs, shuffle=False, verbose=0)
+
+    def make():
+        return small_siamese(loss, dropout=0.2)
+
+    assert properties.resumes_where_it_stopped(make, fit, tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert type(loaded.loss) is type(loss) and loaded.loss.get_config() == loss.get_config()
+    assert float(loaded.optimizer.learning_rate) == pytest.approx(1e-2)
+
+
+def test_a_loaded_network_gives_identical_distances(tmp_path):
+    model = small_siamese()
+    model.fit(images(), labels(), verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    a, b = images(9), images(9, seed=1)
+    np.testing.assert_array_equal(model.distance(a, b), loaded.distance(a, b))
+
+
+# Balanced batches
+
+
+def batches(**arguments):
+    return BalancedBatches(images(40), labels(40), **{"classes": 3, "examples": 4, "seed": 0, **arguments})
+
+
+def test_batches_hold_different_classes_and_different_examples():
+    x, y = images(40), labels(40)
+    rows = {row.tobytes(): label for row, label in zip(x, y)}
+    everything = [batch for epoch in range(3) for batch in epoch_of(batches(steps=5), epoch)]
+    for batch_x, batch_y in everything:
+        assert batch_x.shape == (12, *SHAPE) and batch_y.shape == (12,)
+        names, counts = np.unique(batch_y, return_counts=True)
+        assert len(names) == 3 and set(counts) == {4}
+        assert len({row.tobytes() for row in batch_x}) == 12
+        assert [rows[row.tobytes()] for row in batch_x] == batch_y.tolist()
+    assert {*np.concatenate([batch_y for _, batch_y in everything])} == {*range(CLASSES)}
+
+
+def epoch_of(data, epoch):
+    data.epoch = epoch
+    return [data[index] for index in range(len(data))]
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second))
+
+
+def test_a_batch_depends_on_seed_epoch_and_number_alone():
+    data = batches(steps=3)
+    before = epoch_of(data, 0)
+    data.on_epoch_end()
+    after = [data[index] for index in (2, 1, 0)][::-1]
+    assert all(same(a, b) for a, b in zip(before, epoch_of(batches(steps=3), 0)))
+    assert all(same(a, b) for a, b in zip(after, epoch_of(batches(steps=3), 1)))
+    distinct = {batch[0].tobytes() for batch in (*before, *after, *epoch_of(batches(steps=3, seed=1), 0))}
+    assert len(distinct) == 9
+
+
+def test_batches_without_a_seed_differ_from_each_other_and_not_from_themselves():
+    first, second = batches(seed=None), batches(seed=None)
+    assert same(first[0], first[0]) and not same(first[0], second[0])
+
+
+@pytest.mark.parametrize("workers", [{"workers": 3}, {"workers": 2, "use_multiprocessing": True}], ids=str)
+@pytest.mark.filterwarnings("ignore:.*fork.*")
+def test_workers_change_nothing(workers):
+    if "use_multiprocessing" in workers and keras.backend.backend() != "torch":
+        workers = {"workers": 2}  # a process that runs JAX or TensorFlow's threads may not be forked
+
+    def trained(**arguments):
+        model = small_siamese()
+        history = model.fit(batches(steps=6, **arguments), epochs=3, shuffle=False, verbose=0).history
+        return history["loss"], model.get_weights()
+
+    (losses, weights), (other_losses, other_weights) = trained(), trained(**workers)
+    assert losses == other_losses
+    assert same(weights, other_weights)
+
+
+def test_steps():
+    assert len(batches()) == 40 // 12 and len(batches(steps=7)) == 7
+    assert len(BalancedBatches(images(8), labels(8), 2, 2)) == 2
+    assert len(BalancedBatches(images(9), np.zeros(9, int) + (np.arange(9) > 5), 2, 3)) == 1
+
+
+def test_augmentation_is_part_of_the_batch():
+    def noise(x, random):
+        return x + random.normal(0, 0.1, x.shape).astype("float32")
+
+    plain, noisy = batches(), batches(augment=noise)
+    assert same(noisy[0], batches(augment=noise)[0])
+    difference = noisy[0][0] - plain[0][0]
+    assert np.array_equal(noisy[0][1], plain[0][1]) and 0.05 < difference.std() < 0.15
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("kind", bad_arrays(images()))
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict", "embed"])
+def test_bad_images_are_refused(model, method, kind):
+    arguments = () if method in ("predict", "embed") else (labels(),)
+    with pytest.raises(ValueError, match=r"`x(\[0\])?` must"):
+        getattr(model, method)(bad_arrays(images())[kind], *arguments)
+
+
+@pytest.mark.parametrize("kind", bad_arrays(images()))
+@pytest.mark.parametrize("place", [0, 1])
+def test_bad_images_in_pairs_are_refused(model, place, kind):
+    pair = [images(), images()]
+    pair[place] = bad_arrays(images())[kind]
+    with pytest.raises(ValueError, match=rf"`x\[{place}\]` must"):
+        model.fit(tuple(pair), pair_labels())
+    with pytest.raises(ValueError, match=f"`{'ab'[place]}` must"):
+        model.distance(*pair)
+
+
+def test_pairs_of_unequal_length_are_refused(model):
+    with pytest.raises(ValueError, match="`x` must hold two arrays of one shape"):
+        model.fit((images(8), images(9)), pair_labels(8))
+    with pytest.raises(ValueError, match="`b` must have as many rows as `a`, 8, got 9"):
+        model.distance(images(8), images(9))
+    with pytest.raises(ValueError, match="`x` must"):
+        model.fit((images(8), images(8), images(8)), pair_labels(8))
+
+
+BAD_LABELS = {
+    "None": None,
+    "shorter": labels(31),
+    "longer": labels(33),
+    "rank": labels()[:, None],
+    "one-hot": np.eye(CLASSES, dtype="int64")[labels()],
+    "floats": labels().astype("float32"),
+    "text": labels().astype(str),
+    "booleans": labels() > 1,
+    "objects": labels().astype(object),
+    "empty": labels()[:0],
+    "ragged": [[1], [1, 0]],
+    "a number": 1,
+}
+
+
+@pytest.mark.parametrize("kind", BAD_LABELS)
+def test_bad_class_labels_are_refused(model, kind):
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match="`y` must"):
+            method(images(), BAD_LABELS[kind], verbose=0)
+    with pytest.raises(ValueError, match="`y` must"):
+        BalancedBatches(images(), BAD_LABELS[kind], 2, 2)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [None, pair_labels(31), pair_labels()[:, None], pair_labels() + 1, pair_labels() - 0.5, ["a"] * 32, [[1], [1, 0]]],
+    ids=["None", "shorter", "rank", "1 and 2", "halves", "text", "ragged"],
+)
+def test_bad_pair_labels_are_refused(model, bad):
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match="`y` must"):
+            method((images(), images()), bad, verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["bool", "int64", "float32"])
+def test_pair_labels_of_any_type_of_number(kind):
+    y = pair_labels().astype(kind)
+    small_siamese().fit((images(), images()), y, verbose=0)
+
+
+@pytest.mark.parametrize("loss", [TripletLoss(), NTXentLoss()], ids=["triplet", "NT-Xent"])
+def test_losses_of_a_batch_take_no_plain_pairs(loss):
+    with pytest.raises(ValueError, match="`x` must be one array with class labels `y`"):
+        small_siamese(loss).fit((images(), images()), pair_labels())
+
+
+@pytest.mark.parametrize("batch", [images(8)[..., 0], images(8).astype("float64")[:, :5]], ids=["rank", "shape"])
+def test_bad_batches_of_a_stream_are_refused(model, batch):
+    def stream():
+        yield batch, labels(8)
+
+    with pytest.raises(ValueError, match="`x` must"):
+        model.fit(stream(), verbose=0)
+
+
+def test_weights_are_refused(model):
+    for arguments in ({"sample_weight": np.ones(32)}, {"class_weight": dict.fromkeys(range(CLASSES), 1.0)}):
+        for method in (model.fit, model.evaluate)[: 2 - ("class_weight" in arguments)]:
+            with pytest.raises(ValueError, match="`class_weight` must"):
+                method(images(), labels(), verbose=0, **arguments)
+
+
+def test_bad_networks_and_losses_are_refused():
+    for arguments, message in [
+        (("network",), "`embedding` must be a keras.Model"),
+        ((None,), "`embedding` must be a keras.Model"),
+        ((keras.Sequential([layers.Dense(2)]),), "`embedding` must be built"),
+        ((networks.residual_encoder(1),), "`embedding` must return a vector"),
+        ((networks.dense_encoder(SHAPE, 2), "mse"), "`loss` must be a PairLoss"),
+        ((networks.dense_encoder(SHAPE, 2), ContrastiveLoss), "`loss` must be a PairLoss"),
+        ((networks.dense_encoder(SHAPE, 2), None), "`loss` must be a PairLoss"),
+        ((networks.conditional_decoder(networks.dense_encoder((4,), 2), 2),), "`embedding` must have 1 input"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            SiameseNetwork(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(ContrastiveLoss, "margin"), (TripletLoss, "margin"), (NTXentLoss, "temperature")]
+)
+@pytest.mark.parametrize("value", [0, -1.0, np.nan, np.inf, "1", None, True])
+def test_bad_settings_of_losses_are_refused(kind, name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be a number greater than 0"):
+        kind(value)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, True, None, "5"])
+def test_bad_batch_sizes_are_refused(model, size):
+    with pytest.raises(ValueError, match="`batch_size` must be a whole number"):
+        model.embed(images(), batch_size=size)
+
+
+@pytest.mark.parametrize("kind", set(bad_arrays(images(), bounded=False)) - {"one rank more", "shape"})
+def test_bad_images_for_batches_are_refused(kind):
+    with pytest.raises(ValueError, match=r"`[xy]` must"):
+        BalancedBatches(bad_arrays(images(), bounded=False)[kind], labels(), 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"classes": 1}, "`classes` must be a whole number of at least 2"),
+        ({"classes": 2.0}, "`classes` must be a whole number"),
+        ({"classes": 5}, "`classes` must be no more than there are in `y`, 4, got 5"),
+        ({"examples": 1}, "`examples` must be a whole number of at least 2"),
+        ({"examples": 11}, "`y` must hold 11 examples or more of each class, got 10 of class 0"),
+        ({"seed": -1}, "`seed` must be a whole number"),
+        ({"seed": "a"}, "`seed` must be a whole number"),
+        ({"steps": 0}, "`steps` must be a whole number of at least 1"),
+        ({"augment": 3}, "`augment` must be a function"),
+    ],
+)
+def test_bad_settings_of_batches_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        batches(**arguments)
+
+
+def test_a_class_with_too_few_examples_is_named():
+    y = labels(40)
+    y[:3] = 7
+    with pytest.raises(ValueError, match="4 examples or more of each class, got 3 of class 7: leave such classes out"):
+        BalancedBatches(images(40), y, 2, 4)
+
+
+def test_a_loss_of_ones_own():
+    """Anything of the form `loss(distances, different)` will do."""
+
+    class Linear(PairLoss):
+        takes_pairs = True
+
+        def __call__(self, distances, different):
+            return ops.mean(distances)
+
+    model = small_siamese(Linear())
+    assert issubclass(SiameseNetwork, Model)
+    assert np.isfinite(model.fit(images(), labels(), verbose=0).history["loss"][0])
