@@ -80,7 +80,7 @@ def load_glyphs(examples=20, size=28, distortion=DISTORTION, test_alphabets=TEST
     if not isinstance(twins, bool):
         raise ValueError(f"`twins` must be True or False, got {twins!r}.")
     names = list(test_alphabets) if np.iterable(test_alphabets) else []
-    unknown = isinstance(test_alphabets, str) or any(name not in GLYPH_ALPHABETS for name in names)
+    unknown = isinstance(test_alphabets, str) or any(name not in tuple(GLYPH_ALPHABETS) for name in names)
     if unknown or not 0 < len(set(names)) < len(GLYPH_ALPHABETS):
         raise ValueError(f"`test_alphabets` must be some of {tuple(GLYPH_ALPHABETS)}, got {test_alphabets!r}.")
     letters, alike = _letters()
