@@ -121,14 +121,14 @@ def preprocess_signature(image, size=SIZE):
         raise ValueError("`image` must be dark ink on light paper, got the reverse: invert it.")
     share = (grey / np.maximum(_paper(grey), 1e-3)).clip(0, 1)
     ink = share < filters.threshold_otsu(share) if share.max() > share.min() else np.zeros(share.shape, bool)
-    if not ink.any() or np.median(share[~ink]) - np.median(share[ink]) < FAINTEST:
+    if not ink.any() or share[~ink].mean() - share[ink].mean() < FAINTEST:
         raise ValueError("`image` must show ink on paper, got an empty one, or ink too faint to tell from the paper.")
     if ink.mean() > LARGEST_SHARE:
         raise ValueError(f"`image` must be mostly paper, got {ink.mean():.0%} of it dark.")
     ink = morphology.remove_small_objects(ink, max_size=max(3, int(SPECK * ink.sum())), connectivity=2)
     if not ink.any():
         raise ValueError("`image` must show a signature, got specks of dirt.")
-    paper, dark = np.median(share[~ink]), np.percentile(share[ink], 5)
+    paper, dark = share[~ink].mean(), np.percentile(share[ink], 5)
     shade = np.where(ink, ((paper - share) / (paper - dark)).clip(0, 1), 0).astype("float32")
     rows, columns = ndimage.find_objects(ink.astype(int))[0]
     return _centred(shade[rows, columns], height, width)[..., None]

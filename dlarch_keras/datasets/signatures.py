@@ -142,7 +142,7 @@ def _writer(rng):
     plan = Plan(points[:, :2], bends, points[1:, 3] > 0, points[1:, 4] > 0, seconds, rng.uniform(0.45, 0.7))
     extent = np.ptp(points[:, :2], axis=0) + 0.5
     scale = min(np.array([SCAN[1], SCAN[0]]) * 0.75 / extent) * rng.uniform(0.85, 1.1)
-    return Writer(plan, rng.uniform(0.2, 0.35), rng.lognormal(0, 0.3), scale)
+    return Writer(plan, rng.uniform(0.2, 0.35), rng.lognormal(0.1, 0.35), scale)
 
 
 def _bounded(rng, count, bound):
@@ -209,9 +209,9 @@ def _execute(targets, bends, lifted, seconds, overlap, writer):
     index = (first[:, None] + np.arange(1, length)).ravel()
     path = np.stack([np.bincount(index, np.diff(way, axis=1).ravel()) for way in ways], axis=1).cumsum(axis=0)
     down = np.ones(len(path), bool)
+    begins = np.append(first + np.rint(0.35 * seconds / STEP).astype(int), len(path))
     for stroke in np.flatnonzero(lifted):
-        begin = first[stroke] + int(0.35 * seconds[stroke] / STEP)
-        down[begin : begin + int(seconds[stroke] * overlap / STEP) + 1] = False
+        down[begins[stroke] : begins[stroke + 1]] = False
     return path + targets[0], down
 
 
@@ -245,9 +245,10 @@ def _scan(rng, path, down):
     """A pen's trace of a path in pixels, scanned: `(160, 320, 1)` float32, dark on light."""
     middle, fit = (path.max(axis=0) + path.min(axis=0)) / 2, (np.array(SCAN[::-1]) - 12) / np.ptp(path, axis=0).clip(1)
     points = (path - middle) * min(1, *fit) * (1, -1) + np.array(SCAN[::-1]) / 2 + rng.uniform(-2, 2, 2)
-    speed = np.linalg.norm(np.gradient(points, axis=0), axis=1)
+    speed = ndimage.gaussian_filter1d(np.linalg.norm(np.gradient(points, axis=0), axis=1), 4)
     pen, light = rng.uniform(2.0, 4.0), rng.uniform(0.15, 0.5)  # the faster, the thinner and the paler
-    pressure = 1 - light * ndimage.gaussian_filter1d((speed / (np.percentile(speed, 95) + 1e-6)).clip(0, 1), 2)
+    pressure = 1 - light * speed / (speed.max() + 1e-6)
+    points, down, pressure = points[::2], down[::2], pressure[::2]
     trace = Image.new("L", [2 * length for length in SCAN[::-1]])
     draw, widths = ImageDraw.Draw(trace), np.rint(2 * pen * pressure).astype(int)
     begin = 0
