@@ -1,0 +1,241 @@
+"""A verifier of signatures to deploy: people enrol, and a signature that bears their name is accepted or not.
+
+The file that keeps it holds no code: it is read without pickle, and only if its digest is right.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from . import checks
+from .metrics.verification import equal_error_rate, error_rates, threshold_at
+from .signature_verification import REFERENCES, Trials, check_signatures, reference_distance, verification_trials
+from .siamese import SiameseNetwork
+
+MAGIC = b"dlarch-keras signature verifier 1\n"
+DIGEST = 64  # hexadecimal digits of SHA-256
+LEAST_BACKGROUND = 0.4  # of an image that must be exactly 0
+
+
+class OperatingPoint(NamedTuple):
+    """Where the threshold lies, and the error rates that the development writers had there."""
+
+    threshold: float
+    false_rejection: float
+    skilled_acceptance: float | None  # None where the development writers had no forgeries
+    random_acceptance: float
+
+
+class Decision(NamedTuple):
+    """What `SignatureVerifier.verify` found."""
+
+    distance: float
+    accepted: bool
+    operating_point: OperatingPoint
+
+
+class SignatureVerifier:
+    """Accepts a signature if its mean distance to a writer's enrolled references is at most a threshold.
+
+    `calibrate` it on development writers, `enroll` people, then `verify`. The threshold is one for all writers. All
+    images are those of `datasets.preprocess_signature`; names are compared as text. A scan turned by more than a few
+    degrees is another signature to the network, and is rejected.
+
+    Args:
+        network: `SiameseNetwork` on images `(n, height, width, 1)`, as `train_signature_network` makes it.
+
+    Raises:
+        ValueError: for another network.
+    """
+
+    def __init__(self, network):
+        if not isinstance(network, SiameseNetwork):
+            raise ValueError(f"`network` must be a SiameseNetwork, got {type(network).__name__}.")
+        shape = network.embedding.input_shape
+        if len(shape) != 4 or shape[3] != 1 or None in shape[1:]:
+            raise ValueError(f"`network` must take images (n, height, width, 1), got {shape}.")
+        self.network = network
+        self.operating_point = None
+        self.disagreement = None  # references farther apart than that are not of one writer
+        self.enrolled = {}
+
+    def calibrate(self, images, writers, forged=None, false_acceptance=None, references=REFERENCES, seed=0):
+        """Choose the threshold on development writers: not those of training, and not those to report on.
+
+        Args:
+            images: `(n, height, width, 1)`.
+            writers: `(n,)` labels, of two or more writers, with two or more genuine signatures each.
+            forged: `(n,)` booleans; None if all are genuine.
+            false_acceptance: the share of skilled forgeries that may be accepted, or of random ones where there are no
+                skilled; None for the equal error rate.
+            references: how many signatures people will enrol with.
+            seed: integer; which signatures serve as references.
+
+        Returns:
+            `OperatingPoint`.
+
+        Raises:
+            ValueError: for bad arrays, rates or numbers; a writer with a single genuine signature.
+        """
+        images, writers, forged = self._checked(images, writers, forged)
+        trials = verification_trials(self.network.embed(images), writers, forged, references, seed)
+        kind = "skilled" if forged.any() else "random"
+        distances, different, _ = trials.pairs(kind)
+        if false_acceptance is None:
+            _, threshold = equal_error_rate(distances, different)
+        else:
+            threshold = threshold_at(distances, different, false_acceptance)
+        self.operating_point = operating_point(trials, threshold)
+        self.disagreement = max(threshold, equal_error_rate(*trials.pairs("random")[:2])[1])
+        return self.operating_point
+
+    def enroll(self, writer, images):
+        """Remember a writer's references, in place of earlier ones.
+
+        Args:
+            writer: name, text or a whole number.
+            images: `(k, height, width, 1)`, 2 genuine signatures or more; 5 to 10 are usual.
+
+        Raises:
+            ValueError: before `calibrate`; for bad images, a single one, or one so far from the others that it would
+                pass for another writer's.
+        """
+        name = _name(writer)
+        self._calibrated()
+        images = self._images("images", images)
+        if len(images) < 2:
+            raise ValueError("`images` must hold 2 signatures or more, got 1: nothing tells how much they vary.")
+        embeddings = self.network.embed(images)
+        for number in range(len(embeddings)):
+            others = np.delete(embeddings, number, axis=0)
+            if (distance := reference_distance(embeddings[[number]], others)[0]) > self.disagreement:
+                raise ValueError(
+                    f"`images` must agree with each other, got a distance of {distance:.3g} between number {number} "
+                    f"and the others, where {self.disagreement:.3g} is the most: it may be another writer's."
+                )
+        self.enrolled[name] = embeddings
+
+    def verify(self, writer, image):
+        """Decide on one signature.
+
+        Args:
+            writer: name under which references were enrolled.
+            image: `(height, width, 1)`, the signature in question.
+
+        Returns:
+            `Decision(distance, accepted, operating_point)`.
+
+        Raises:
+            ValueError: for an unknown writer or a bad image.
+        """
+        name = _name(writer)
+        self._calibrated()
+        if name not in self.enrolled:
+            raise ValueError(f"`writer` must be enrolled, got {name!r}, one of none of {len(self.enrolled)} writers.")
+        image = checks.array("image", image, self.network.embedding.input_shape[1:], 0, 1)
+        embedding = self.network.embed(self._images("image", image[None]))
+        distance = float(reference_distance(embedding, self.enrolled[name])[0])
+        return Decision(distance, distance <= self.operating_point.threshold, self.operating_point)
+
+    def save(self, path):
+        """Write network, threshold and references to one file, whole or not at all.
+
+        The digest in it tells a damaged file from a whole one; it is no signature against those who forge files.
+        """
+        self._calibrated()
+        path = Path(path)
+        if not path.parent.is_dir():
+            raise ValueError(f"`path` must lie in an existing folder, got {str(path)!r}.")
+        names = list(self.enrolled)
+        settings = {"operating_point": self.operating_point, "disagreement": self.disagreement, "names": names}
+        width = self.network.embedding.output_shape[1]
+        arrays = {
+            "counts": np.array([len(self.enrolled[name]) for name in names], "int64"),
+            "embeddings": np.concatenate([np.zeros((0, width), "float32"), *self.enrolled.values()]),
+        }
+        content, table = io.BytesIO(), io.BytesIO()
+        np.savez(table, **arrays)
+        with zipfile.ZipFile(content, "w") as archive, tempfile.TemporaryDirectory() as folder:
+            self.network.embedding.save(Path(folder, "network.keras"))
+            archive.write(Path(folder, "network.keras"), "network.keras")
+            archive.writestr("settings.json", json.dumps(settings))
+            archive.writestr("references.npz", table.getvalue())
+        content = content.getvalue()
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            try:
+                file.write(MAGIC + hashlib.sha256(content).hexdigest().encode() + content)
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
+                os.replace(file.name, path)
+            except BaseException:
+                file.close()
+                os.unlink(file.name)
+                raise
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: for a file that is none, is foreign, truncated or altered.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise ValueError(f"`path` must be a file, got nothing at {str(path)!r}.")
+        data = path.read_bytes()
+        if not data.startswith(MAGIC):
+            raise ValueError(f"{path} must be a file of SignatureVerifier.save, got another one.")
+        digest, content = data[len(MAGIC) :][:DIGEST], data[len(MAGIC) + DIGEST :]
+        if hashlib.sha256(content).hexdigest().encode() != digest:
+            raise ValueError(f"{path} must be whole, got a digest that does not fit: it is truncated or altered.")
+        with zipfile.ZipFile(io.BytesIO(content)) as archive, tempfile.TemporaryDirectory() as folder:
+            verifier = cls(SiameseNetwork(keras.saving.load_model(archive.extract("network.keras", folder))))
+            settings = json.loads(archive.read("settings.json"))
+            with np.load(io.BytesIO(archive.read("references.npz")), allow_pickle=False) as arrays:
+                parts = np.split(arrays["embeddings"], np.cumsum(arrays["counts"])[:-1])
+        verifier.operating_point = OperatingPoint(*settings["operating_point"])
+        verifier.disagreement = settings["disagreement"]
+        verifier.enrolled = dict(zip(settings["names"], parts))
+        return verifier
+
+    def _calibrated(self):
+        if self.operating_point is None:
+            raise ValueError("`calibrate` must be called first: there is no threshold yet.")
+
+    def _checked(self, images, writers, forged):
+        images, writers, forged = check_signatures(images, writers, forged)
+        return self._images("images", images), writers, forged
+
+    def _images(self, name, images):
+        images = checks.array(name, images, (None, *self.network.embedding.input_shape[1:]), 0, 1)
+        background = (images == 0).mean(axis=(1, 2, 3))
+        if background.min() < LEAST_BACKGROUND or background.max() == 1:
+            raise ValueError(
+                f"`{name}` must be ink on a background of exactly 0, got one with {background.min():.0%} to "
+                f"{background.max():.0%} background: pass scans through datasets.preprocess_signature."
+            )
+        return images
+
+
+def operating_point(trials: Trials, threshold):
+    """The error rates of some trials at a threshold, forgeries of either kind apart."""
+    rates = {}
+    for kind in ("skilled", "random"):
+        if (trials.kinds == kind).any():
+            rates[kind], rejection = error_rates(*trials.pairs(kind)[:2], threshold)
+    return OperatingPoint(float(threshold), rejection, rates.get("skilled"), rates["random"])
+
+
+def _name(writer):
+    if isinstance(writer, bool) or not isinstance(writer, (str, int, np.integer)) or writer == "":
+        raise ValueError(f"`writer` must be a name or a whole number, got {writer!r}.")
+    return str(writer)
