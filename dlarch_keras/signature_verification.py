@@ -8,7 +8,6 @@ Oliveira, "Offline handwritten signature verification - literature review", 2017
 """
 
 import math
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -16,14 +15,16 @@ from keras import layers
 from PIL import Image
 
 from . import checks
-from .metrics.verification import equal_error_rate
 from .siamese import NTXentLoss, SiameseNetwork
+from .signature_trials import check_signatures, check_writers, development_error
 from .training import forward
 
-REFERENCES = 5
+EPOCHS = 60
 
 
-def signature_embedding(image_shape=(64, 128, 1), filters=(32, 48, 64, 96, 128), embedding_dim=128, dropout=0.3, seed=None):
+def signature_embedding(
+    image_shape=(64, 128, 1), filters=(32, 48, 64, 96, 128), embedding_dim=128, dropout=0.3, seed=None
+):
     """3×3 convolutions, all but the first followed by max pooling, then one dense layer to a code of length 1.
 
     Args:
@@ -50,64 +51,101 @@ def signature_embedding(image_shape=(64, 128, 1), filters=(32, 48, 64, 96, 128),
     return keras.Model(inputs, layers.UnitNormalization(dtype="float32")(x), name="embedding")
 
 
-class Trials(NamedTuple):
-    """Comparisons of a signature with a writer's references, as `verification_trials` makes them."""
-
-    distances: np.ndarray  # (n,) floats
-    kinds: np.ndarray  # (n,) "genuine", "skilled" or "random"
-    writers: np.ndarray  # (n,) the writer that the signature claims to be of
-
-    def pairs(self, kind):
-        """`(distances, different, writers)` of the genuine trials and the forged ones of a kind, for error rates."""
-        rows = np.isin(self.kinds, ("genuine", kind))
-        return self.distances[rows], (self.kinds[rows] == kind).astype(int), self.writers[rows]
-
-
-def reference_distance(embeddings, references):
-    """How far signatures are from a writer's references: the mean of the distances to each, `(n,)`."""
-    return np.linalg.norm(embeddings[:, None] - references[None], axis=-1).mean(axis=1)
-
-
-def verification_trials(embeddings, writers, forged, references=REFERENCES, seed=0, distance=reference_distance):
-    """Compare signatures with references of each writer, as a bank would.
-
-    Some genuine signatures of each writer, drawn at random, are references. The others are genuine trials, the writer's
-    forgeries skilled ones, and one genuine signature of each other writer a random forgery.
+def split_writers(writers, share=0.2, seed=0):
+    """Hold back some writers with all their signatures and forgeries: no writer is on both sides.
 
     Args:
-        embeddings: `(n, d)`.
-        writers: `(n,)` labels.
-        forged: `(n,)` booleans.
-        references: how many a writer has; those with no more genuine signatures than that have one less than they have.
+        writers: `(n,)` labels, of 4 or more writers.
+        share: of the writers to hold back, between 0 and 1; at least two are, and two remain.
         seed: integer.
-        distance: function of `(m, d)` embeddings and `(k, d)` references, → `(m,)`.
 
     Returns:
-        `Trials`.
+        `(n,)` booleans, True for the rows held back.
     """
-    rng = np.random.default_rng(seed)
-    names = np.unique(writers)
-    genuine = {name: rng.permutation(np.flatnonzero((writers == name) & ~forged)) for name in names}
-    rows = []
-    for name in names:
-        count = min(references, len(genuine[name]) - 1)
-        known, own = embeddings[genuine[name][:count]], genuine[name][count:]
-        others = [genuine[other][-1] for other in names if other != name]
-        for kind, queries in (
-            ("genuine", own),
-            ("skilled", np.flatnonzero((writers == name) & forged)),
-            ("random", others),
-        ):
-            if len(queries):
-                rows += [(value, kind, name) for value in distance(embeddings[queries], known)]
-    distances, kinds, claimed = zip(*rows)
-    return Trials(np.array(distances), np.array(kinds), np.array(claimed))
+    names = np.unique(check_writers(writers))
+    if not 0 < checks.number("share", share) < 1:
+        raise ValueError(f"`share` must lie between 0 and 1, got {share!r}.")
+    if len(names) < 4:
+        raise ValueError(f"`writers` must be 4 or more to be split, got {len(names)}.")
+    count = min(max(2, round(share * len(names))), len(names) - 2)
+    return np.isin(writers, checks.random("seed", seed).choice(names, count, replace=False))
+
+
+def train_signature_network(
+    images, writers, forged=None, development=0.2, epochs=EPOCHS, steps=20, network=None, seed=0, verbose=0
+):
+    """Train a writer-independent network, and stop before it knows its writers by heart.
+
+        network, held_back = train_signature_network(*load_signatures("folder"))
+
+    After each epoch the weights are averaged with those of the epochs before, and the average is judged by the equal
+    error rates of writers that are held back, skilled and random forgeries each half. The best average is kept.
+
+    Args:
+        images: `(n, height, width, 1)`, as `datasets.preprocess_signature` makes them.
+        writers: `(n,)` labels, integers or text: 4 or more writers, 3 genuine signatures or more of each.
+        forged: `(n,)` booleans; None if all are genuine. Where there are forgeries, they are classes of their own.
+        development: share of the writers to hold back.
+        epochs: number of epochs; the learning rate falls to 0 along them.
+        steps: batches an epoch, each of up to 16 writers with 6 signatures.
+        network: `SiameseNetwork` to train further; None for a new one.
+        seed: integer, for the split, the weights and the batches.
+        verbose: as in `fit`.
+
+    Returns:
+        `(network, held_back)`: a compiled `SiameseNetwork`, and the rows of the development writers, `(n,)` booleans:
+        calibrate a `SignatureVerifier` on those.
+
+    Raises:
+        ValueError: for bad arrays or numbers, or too few writers or signatures.
+    """
+    images, writers, forged = check_signatures(images, writers, forged)
+    checks.whole("epochs", epochs, 1), checks.whole("steps", steps, 1)
+    held_back = split_writers(writers, development, seed)
+    if network is None:
+        network = SiameseNetwork(signature_embedding(images.shape[1:], seed=seed), NTXentLoss(0.1))
+    rate = keras.optimizers.schedules.CosineDecay(1e-4, epochs * steps, warmup_target=1e-3, warmup_steps=steps)
+    network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), jit_compile=False)
+    training = (part[~held_back] for part in (images, writers, forged))
+    judge = BestAverage(network, *(part[held_back] for part in (images, writers, forged)))
+    network.fit(WriterBatches(*training, steps=steps, seed=seed), epochs=epochs, verbose=verbose, callbacks=[judge])
+    return network, held_back
+
+
+class BestAverage(keras.callbacks.Callback):
+    """Averages the weights after each epoch, judges the average on development writers, and leaves the best one.
+
+    Args:
+        network: `SiameseNetwork`.
+        images, writers, forged: of the development writers.
+        decay: weight of the earlier epochs' average, in [0, 1).
+    """
+
+    def __init__(self, network, images, writers, forged, decay=0.7):
+        super().__init__()
+        self.images, self.writers, self.forged, self.decay = images, writers, forged, decay
+        self.averaged = keras.models.clone_model(network.embedding)
+        self.average, self.best, self.best_error, self.history = None, None, math.inf, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        weights = self.model.embedding.get_weights()
+        share = max(1 - self.decay, 1 / (len(self.history) + 1))
+        average = self.average or weights
+        self.average = [mean + share * (weight - mean) for mean, weight in zip(average, weights)]
+        self.averaged.set_weights(self.average)
+        embeddings = forward(self.averaged, self.images, 256)
+        self.history.append(np.mean([development_error(embeddings, self.writers, self.forged, k) for k in range(3)]))
+        if self.history[-1] < self.best_error:
+            self.best, self.best_error = self.average, self.history[-1]
+
+    def on_train_end(self, logs=None):
+        self.model.embedding.set_weights(self.best)
 
 
 class WriterBatches(keras.utils.PyDataset):
     """Batches of some writers, each with genuine signatures and forgeries, as classes of their own.
 
-    The forgeries of writer k are class 2 k + 1, next to class 2 k: what is hardest to tell apart is always in one batch.
+    The forgeries of writer k are class 2 k + 1, next to class 2 k: what is hard to tell apart is always in one batch.
     """
 
     def __init__(self, images, writers, forged, classes=16, genuine=4, skilled=2, steps=20, seed=0, **kwargs):
@@ -127,7 +165,8 @@ class WriterBatches(keras.utils.PyDataset):
         for name in rng.choice(len(self.rows), self.classes, replace=False):
             genuine, forged = self.rows[name]
             skilled = min(self.skilled, len(forged))
-            own = rng.choice(genuine, self.genuine + self.skilled - skilled, replace=False)
+            count = self.genuine + self.skilled - skilled
+            own = rng.choice(genuine, count, replace=len(genuine) < count)
             rows += [own, rng.choice(forged, skilled, replace=False)]
             labels += [2 * name] * len(own) + [2 * name + 1] * skilled
         return augment_signatures(self.images[np.concatenate(rows)], rng), np.array(labels)

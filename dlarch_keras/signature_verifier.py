@@ -16,22 +16,20 @@ import keras
 import numpy as np
 
 from . import checks
-from .metrics.verification import equal_error_rate, error_rates, threshold_at
-from .signature_verification import REFERENCES, Trials, check_signatures, reference_distance, verification_trials
+from .metrics.verification import equal_error_rate, threshold_at
 from .siamese import SiameseNetwork
+from .signature_trials import (
+    REFERENCES,
+    OperatingPoint,
+    check_signatures,
+    operating_point,
+    reference_distance,
+    verification_trials,
+)
 
 MAGIC = b"dlarch-keras signature verifier 1\n"
 DIGEST = 64  # hexadecimal digits of SHA-256
 LEAST_BACKGROUND = 0.4  # of an image that must be exactly 0
-
-
-class OperatingPoint(NamedTuple):
-    """Where the threshold lies, and the error rates that the development writers had there."""
-
-    threshold: float
-    false_rejection: float
-    skilled_acceptance: float | None  # None where the development writers had no forgeries
-    random_acceptance: float
 
 
 class Decision(NamedTuple):
@@ -224,15 +222,6 @@ class SignatureVerifier:
                 f"{background.max():.0%} background: pass scans through datasets.preprocess_signature."
             )
         return images
-
-
-def operating_point(trials: Trials, threshold):
-    """The error rates of some trials at a threshold, forgeries of either kind apart."""
-    rates = {}
-    for kind in ("skilled", "random"):
-        if (trials.kinds == kind).any():
-            rates[kind], rejection = error_rates(*trials.pairs(kind)[:2], threshold)
-    return OperatingPoint(float(threshold), rejection, rates.get("skilled"), rates["random"])
 
 
 def _name(writer):

@@ -120,7 +120,7 @@ def preprocess_signature(image, size=SIZE):
     if _light_on_dark(grey):
         raise ValueError("`image` must be dark ink on light paper, got the reverse: invert it.")
     share = (grey / np.maximum(_paper(grey), 1e-3)).clip(0, 1)
-    ink = share < filters.threshold_otsu(share) if share.max() > share.min() else np.zeros(share.shape, bool)
+    ink = share < _threshold(share)
     if not ink.any() or share[~ink].mean() - share[ink].mean() < FAINTEST:
         raise ValueError("`image` must show ink on paper, got an empty one, or ink too faint to tell from the paper.")
     if ink.mean() > LARGEST_SHARE:
@@ -141,7 +141,7 @@ def _check_size(size):
 
 
 def _grey(image):
-    shape = np.shape(image)
+    shape = getattr(image, "shape", ())
     known = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
     image = checks.array("image", image, (None,) * len(shape) if known else (None, None, 3), 0, 1)
     if min(image.shape[:2]) < SMALLEST:
@@ -149,6 +149,14 @@ def _grey(image):
     if image.ndim == 2:
         return image
     return image[..., 0] if image.shape[2] == 1 else image @ np.array([0.299, 0.587, 0.114])  # ITU-R 601 luma
+
+
+def _threshold(share):
+    """Half-way between the means of Otsu's two classes; his own may lie anywhere in the gap between them."""
+    if share.min() == share.max():
+        return share.min()
+    dark = share <= filters.threshold_otsu(share)
+    return (share[dark].mean() + share[~dark].mean()) / 2
 
 
 def _coarse(grey, statistic):

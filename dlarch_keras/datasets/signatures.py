@@ -7,6 +7,7 @@ visible path, slower and in more and shorter strokes (Ferrer, Diaz-Cabrera & Mor
 neuromotor inspired approach for biometrics", TPAMI 2015). Datasheet: `data/signatures.md`.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -222,7 +223,9 @@ def _forgery(rng, writer, path, down, skill):
     count = max(4, int(along[-1] / reach))
     marks = np.unique(np.searchsorted(along, np.linspace(0, along[-1], count)).clip(0, len(path) - 1))
     targets = path[marks]
-    lifted = np.array([not down[begin:end].any() or not down[(begin + end) // 2] for begin, end in _pairs(marks)])
+    lifted = np.array(
+        [not down[begin:end].any() or not down[(begin + end) // 2] for begin, end in itertools.pairwise(marks)]
+    )
     ahead = np.array([np.arctan2(*(path[min(m + 2, len(path) - 1)] - path[max(m - 2, 0)])[::-1]) for m in marks])
     bends = np.angle(np.exp(1j * np.diff(ahead))).clip(-2, 2)
     error = 1 - skill
@@ -235,10 +238,6 @@ def _forgery(rng, writer, path, down, skill):
     path, down = _execute(targets, bends, lifted, seconds, 0.65 + 0.25 * error, writer)
     tremor = ndimage.gaussian_filter1d(rng.standard_normal(path.shape), 1 / (2 * np.pi * 10 * STEP), axis=0)
     return path + 0.10 * error * rng.lognormal(0, 0.3) * tremor, down
-
-
-def _pairs(marks):
-    return zip(marks[:-1], marks[1:])
 
 
 def _scan(rng, path, down):
