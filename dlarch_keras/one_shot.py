@@ -18,22 +18,25 @@ from . import checks, networks
 
 
 def convolutional_embedding(image_shape, filters=(64, 64, 64, 64), seed=None):
-    """3×3 convolutions with BatchNorm and ReLU, max pooling after all but the last, and a vector of length 1.
+    """A 5×5 convolution of stride 2, then 3×3 ones, each with BatchNorm, ReLU and max pooling; a vector of length 1.
+
+    The first one, at full resolution, would take as long as all others together.
 
     Args:
         image_shape: `(height, width, channels)` of any size.
-        filters: channels of each convolution; height and width halve (rounded up) from one to the next.
+        filters: channels of each convolution; each halves height and width, rounded up.
         seed: integer, or None for different weights each time.
 
     Returns:
-        `keras.Model`: `(n, *image_shape)` → `(n, d)`, for 28 × 28 pixels d = 16 · `filters[-1]`.
+        `keras.Model`: `(n, *image_shape)` → `(n, d)`; for 28 × 28 pixels and four convolutions d = 4 · `filters[-1]`.
     """
     hidden = networks.HiddenLayers("relu", True, seed, momentum=0.95)
     inputs = x = keras.Input(image_shape)
     for number, count in enumerate(filters):
-        if number:
-            x = layers.MaxPooling2D(2, padding="same")(x)
-        x = hidden(layers.Conv2D, x, count, 3, 1, "same")
+        if number == 0:
+            x = hidden(layers.Conv2D, x, count, 5, 2, "same")
+        else:
+            x = layers.MaxPooling2D(2, padding="same")(hidden(layers.Conv2D, x, count, 3, 1, "same"))
     code = layers.UnitNormalization(dtype="float32")(layers.Flatten()(x))
     return keras.Model(inputs, code, name="embedding")
 
