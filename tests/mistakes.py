@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 
-from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder
+from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, ContrastiveLoss
 from dlarch_keras.adversarial import cross_entropy
 from dlarch_keras.gan import joined
+from dlarch_keras.metrics.verification import equal_error_rate
 from dlarch_keras.training import Model, apply_gradients, forward, input_gradient, value_and_grad
 from tests.toy_models import TinyGAN
 
@@ -169,3 +170,33 @@ def tiles_without_a_margin(generator, x, tile):
     parts = [[row[:, :, left : left + tile] for left in range(0, x.shape[2], tile)] for row in rows]
     enlarged = [np.concatenate([forward(generator, part) for part in row], axis=2) for row in parts]
     return np.concatenate(enlarged, axis=1)
+
+
+def ties_are_right(distances, answers):
+    """One-shot accuracy that asks whether any other class is nearer: a constant network is perfect (trap 7)."""
+    return np.mean(np.take_along_axis(distances, answers[:, None], 1)[:, 0] <= distances.min(axis=1))
+
+
+def first_of_the_nearest(distances, answers):
+    """One-shot accuracy by `argmin`: of equal distances the first wins, which in many loaders is the right class."""
+    return np.mean(distances.argmin(axis=1) == answers)
+
+
+class LabelsInverted(ContrastiveLoss):
+    """Takes 1 for similar, against the paper (keras#16935)."""
+
+    def __call__(self, distances, different):
+        return super().__call__(distances, 1 - different)
+
+
+class SigmoidBeforeTheMargin(ContrastiveLoss):
+    """Squeezes distances into (0, 1) first, where no pair is ever as far apart as the margin (keras-io#2230)."""
+
+    def __call__(self, distances, different):
+        return super().__call__(keras.ops.sigmoid(distances), different)
+
+
+def threshold_from_the_test_pairs(validation, test):
+    """The accuracy at a threshold that has seen the answers (every signature repository read)."""
+    _, threshold = equal_error_rate(*test)
+    return float(np.mean((test[0] > threshold) == test[1]))

@@ -48,6 +48,8 @@ def n_way_accuracy(embeddings, y, ways=20, shots=1, episodes=400, groups=None, p
     ways, shots = checks.whole("ways", ways, 2), checks.whole("shots", shots, 1)
     episodes = checks.whole("episodes", episodes, 2)
     rng = checks.random("seed", seed)
+    if not isinstance(prototypes, bool):
+        raise ValueError(f"`prototypes` must be True or False, got {prototypes!r}.")
     classes, first, numbers, counts = np.unique(y, return_index=True, return_inverse=True, return_counts=True)
     if counts.min() <= shots:
         raise ValueError(
@@ -94,7 +96,10 @@ def runs_accuracy(support, queries, answers, distance=cdist):
     if runs < 2 or ways < 2:
         raise ValueError(f"`support` must hold 2 runs of 2 ways or more, got shape {support.shape}.")
     queries = checks.array("queries", queries, (runs, None, width))
-    answers = np.asarray(answers)
+    try:
+        answers = np.asarray(answers)
+    except ValueError as error:  # rows of unequal length
+        raise ValueError(f"`answers` must be integers, got a {type(answers).__name__}: {error}") from error
     if answers.dtype.kind not in "iu" or answers.shape != queries.shape[:2]:
         raise ValueError(
             f"`answers` must be integers of shape {queries.shape[:2]}, got {answers.dtype} of shape {answers.shape}."
@@ -148,6 +153,8 @@ def _pools(groups, y, first):
 
 
 def _distances(distance, queries, support):
+    if not callable(distance):
+        raise ValueError(f"`distance` must be a function of two arrays, got {distance!r}.")
     distances = np.asarray(distance(queries, support))
     if distances.shape != (len(queries), len(support)) or distances.dtype.kind not in "fiu":
         raise ValueError(
