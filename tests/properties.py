@@ -137,3 +137,30 @@ def makes_fakes_outside_the_critics_gradient(kind, critic_steps=3):
     within.clear()
     model.train_on_batch(np.ones((critic_steps * 2, 3), "float32"))
     return within == [False] * critic_steps + [True] and not any(remembered)
+
+
+def pulls_and_pushes_to_the_margin(loss):
+    """Whether a contrastive loss with the margin 1 is 0 for equal similar pairs and for dissimilar ones beyond 1.
+
+    And whether similar pairs cost the more the farther they are apart, dissimilar ones the more the closer.
+    """
+
+    def cost(distance, different):
+        distances = keras.ops.convert_to_tensor(np.float32([distance]))
+        return float(keras.ops.convert_to_numpy(loss(distances, keras.ops.convert_to_tensor([different]))))
+
+    similar, dissimilar = ([cost(distance, kind) for distance in (0.0, 0.5, 1.0, 3.0)] for kind in (0, 1))
+    return (
+        similar[0] < 1e-6
+        and bool(np.all(np.diff(similar) > 0))
+        and dissimilar[0] > dissimilar[1] > 0
+        and max(dissimilar[2:]) < 1e-6
+    )
+
+
+def threshold_ignores_the_test_pairs(accuracy):
+    """Whether `accuracy(validation, test)` turns from a into 1 - a if every test pair is called the other kind."""
+    rng = np.random.default_rng(0)
+    validation, (distances, different) = ((rng.random(60), np.arange(60) % 2) for _ in range(2))
+    reported, inverted = accuracy(validation, (distances, different)), accuracy(validation, (distances, 1 - different))
+    return bool(np.isclose(reported + inverted, 1))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from dlarch_keras import GAN, SRGAN, WGANGP, Pix2Pix
-from tests import test_gan, test_pix2pix, test_srgan, test_vae, toy_models
+from tests import test_gan, test_pix2pix, test_siamese, test_srgan, test_vae, toy_models
 
 
 class Losses(keras.callbacks.Callback):
@@ -23,7 +23,7 @@ def trace(model, x, y=None):
     losses = Losses()
     model.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0, callbacks=[losses])
     variables = model.weights + model.optimizer.variables
-    held_out = x[:40], None if y is None else y[:40]
+    held_out = keras.tree.map_structure(lambda array: array[:40], x), None if y is None else y[:40]
     return {
         "losses": np.array(losses.rows),
         "evaluation": np.array(list(model.evaluate(*held_out, verbose=0, return_dict=True).values())),
@@ -69,6 +69,12 @@ if __name__ == "__main__":
     traces["pix2pix"] = trace(model, test_pix2pix.sources(80), test_pix2pix.targets(80))
     model = adversarial(SRGAN, test_srgan.small_nets())
     traces["srgan"] = trace(model, test_srgan.small(80), test_srgan.large(80))
+    for name, loss in test_siamese.LOSSES.items():
+        model = given_weights(test_siamese.small_siamese(loss, batch_normalization=False))
+        traces[f"siamese, {name}"] = trace(model, test_siamese.images(80), test_siamese.labels(80))
+    pairs = (test_siamese.images(80), test_siamese.images(80, seed=1))
+    model = given_weights(test_siamese.small_siamese(batch_normalization=False))
+    traces["siamese, pairs"] = trace(model, pairs, test_siamese.pair_labels(80))
     np.savez(
         sys.argv[1], **{f"{model}/{key}": value for model, values in traces.items() for key, value in values.items()}
     )

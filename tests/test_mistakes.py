@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, srgan, vae
+from benchmarks.siamese import pair_accuracy
+from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, ContrastiveLoss, srgan, vae
 from dlarch_keras.datasets import generate_transactions, load_mnist, load_photographs, transaction_features
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests import mistakes, properties, toy_models
@@ -162,6 +163,21 @@ def test_no_test_photograph_is_in_training():
         for part in (train, test)
     ]
     assert properties.are_disjoint(*patches) and not properties.are_disjoint(patches[0], patches[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "right"),
+    [(ContrastiveLoss, True), (mistakes.LabelsInverted, False), (mistakes.SigmoidBeforeTheMargin, False)],
+)
+def test_similar_pairs_are_pulled_and_dissimilar_ones_pushed_to_the_margin(kind, right):
+    assert properties.pulls_and_pushes_to_the_margin(kind()) == right
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "right"), [(pair_accuracy, True), (mistakes.threshold_from_the_test_pairs, False)]
+)
+def test_the_threshold_has_not_seen_the_test_pairs(accuracy, right):
+    assert properties.threshold_ignores_the_test_pairs(accuracy) == right
 
 
 def test_a_loaded_gan_keeps_its_methods(tmp_path):
