@@ -45,7 +45,8 @@ def verification_trials(embeddings, writers, forged, references=REFERENCES, seed
     Returns:
         `Trials`.
     """
-    rng = np.random.default_rng(seed)
+    checks.whole("references", references, 1)
+    rng = checks.random("seed", seed)
     names = np.unique(writers)
     genuine = {name: rng.permutation(np.flatnonzero((writers == name) & ~forged)) for name in names}
     rows = []
@@ -100,7 +101,7 @@ def check_signatures(images, writers, forged):
         if labels.shape != (len(images),):
             raise ValueError(f"`{name}` must hold one label for each of {len(images)} images, got {labels.shape}.")
     names, counts = np.unique(writers[~forged], return_counts=True)
-    if lonely := sorted(set(np.unique(writers)) - set(names[counts > 1])):
+    if lonely := sorted(set(writers.tolist()) - set(names[counts > 1].tolist())):
         raise ValueError(f"`writers` must have 2 genuine signatures or more each, got fewer of {lonely[:5]}.")
     if len(names) < 2:
         raise ValueError(f"`writers` must be 2 or more, got {len(names)}.")

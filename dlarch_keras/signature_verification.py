@@ -20,6 +20,7 @@ from .signature_trials import check_signatures, check_writers, development_error
 from .training import forward
 
 EPOCHS = 60
+LOSS = NTXentLoss(0.1)
 
 
 def signature_embedding(
@@ -100,10 +101,13 @@ def train_signature_network(
         ValueError: for bad arrays or numbers, or too few writers or signatures.
     """
     images, writers, forged = check_signatures(images, writers, forged)
-    checks.whole("epochs", epochs, 1), checks.whole("steps", steps, 1)
+    for name, value, least in (("epochs", epochs, 1), ("steps", steps, 1), ("seed", seed, 0)):
+        checks.whole(name, value, least)
     held_back = split_writers(writers, development, seed)
     if network is None:
-        network = SiameseNetwork(signature_embedding(images.shape[1:], seed=seed), NTXentLoss(0.1))
+        network = SiameseNetwork(signature_embedding(images.shape[1:], seed=seed), LOSS)
+    if not isinstance(network, SiameseNetwork) or network.embedding.input_shape[1:] != images.shape[1:]:
+        raise ValueError(f"`network` must be a SiameseNetwork on images {images.shape[1:]}, got {network!r}.")
     rate = keras.optimizers.schedules.CosineDecay(1e-4, epochs * steps, warmup_target=1e-3, warmup_steps=steps)
     network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), jit_compile=False)
     training = (part[~held_back] for part in (images, writers, forged))

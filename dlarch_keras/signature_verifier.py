@@ -62,7 +62,7 @@ class SignatureVerifier:
             raise ValueError(f"`network` must take images (n, height, width, 1), got {shape}.")
         self.network = network
         self.operating_point = None
-        self.disagreement = None  # references farther apart than that are not of one writer
+        self.disagreement = None  # no genuine signature of the development writers was farther from its references
         self.enrolled = {}
 
     def calibrate(self, images, writers, forged=None, false_acceptance=None, references=REFERENCES, seed=0):
@@ -83,7 +83,7 @@ class SignatureVerifier:
         Raises:
             ValueError: for bad arrays, rates or numbers; a writer with a single genuine signature.
         """
-        images, writers, forged = self._checked(images, writers, forged)
+        images, writers, forged = check_signatures(self._images("images", images), writers, forged)
         trials = verification_trials(self.network.embed(images), writers, forged, references, seed)
         kind = "skilled" if forged.any() else "random"
         distances, different, _ = trials.pairs(kind)
@@ -92,7 +92,7 @@ class SignatureVerifier:
         else:
             threshold = threshold_at(distances, different, false_acceptance)
         self.operating_point = operating_point(trials, threshold)
-        self.disagreement = max(threshold, equal_error_rate(*trials.pairs("random")[:2])[1])
+        self.disagreement = float(trials.distances[trials.kinds == "genuine"].max())
         return self.operating_point
 
     def enroll(self, writer, images):
@@ -103,8 +103,8 @@ class SignatureVerifier:
             images: `(k, height, width, 1)`, 2 genuine signatures or more; 5 to 10 are usual.
 
         Raises:
-            ValueError: before `calibrate`; for bad images, a single one, or one so far from the others that it would
-                pass for another writer's.
+            ValueError: before `calibrate`; for bad images, a single one, or one farther from the others than any
+                genuine signature of the development writers was from its references.
         """
         name = _name(writer)
         self._calibrated()
@@ -112,13 +112,13 @@ class SignatureVerifier:
         if len(images) < 2:
             raise ValueError("`images` must hold 2 signatures or more, got 1: nothing tells how much they vary.")
         embeddings = self.network.embed(images)
-        for number in range(len(embeddings)):
-            others = np.delete(embeddings, number, axis=0)
-            if (distance := reference_distance(embeddings[[number]], others)[0]) > self.disagreement:
-                raise ValueError(
-                    f"`images` must agree with each other, got a distance of {distance:.3g} between number {number} "
-                    f"and the others, where {self.disagreement:.3g} is the most: it may be another writer's."
-                )
+        rows = np.arange(len(embeddings))
+        distances = [reference_distance(embeddings[[row]], embeddings[rows != row])[0] for row in rows]
+        if (most := max(distances)) > self.disagreement:
+            raise ValueError(
+                f"`images` must agree with each other, got a distance of {most:.3g} between number "
+                f"{np.argmax(distances)} and the others, where {self.disagreement:.3g} is the most: is it another's?"
+            )
         self.enrolled[name] = embeddings
 
     def verify(self, writer, image):
@@ -208,10 +208,6 @@ class SignatureVerifier:
     def _calibrated(self):
         if self.operating_point is None:
             raise ValueError("`calibrate` must be called first: there is no threshold yet.")
-
-    def _checked(self, images, writers, forged):
-        images, writers, forged = check_signatures(images, writers, forged)
-        return self._images("images", images), writers, forged
 
     def _images(self, name, images):
         images = checks.array(name, images, (None, *self.network.embedding.input_shape[1:]), 0, 1)

@@ -224,6 +224,8 @@ def test_what_is_generated(generated):
 def test_the_seed_decides(generated):
     again = make_signatures(2, genuine=6, forged=4, seed=3)
     np.testing.assert_array_equal(again.images, generated.images[:20])  # a writer does not depend on those after
+    fewer = make_signatures(2, genuine=1, forged=2, seed=3)  # nor a signature on the number of others
+    np.testing.assert_array_equal(fewer.images, generated.images[[0, 6, 7, 10, 16, 17]])
     other = make_signatures(1, genuine=6, forged=4, seed=4)
     assert not np.array_equal(other.images, generated.images[:10])
 

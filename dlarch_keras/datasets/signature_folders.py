@@ -72,7 +72,7 @@ def load_signatures(folder, size=SIZE):
     matches = _matches({path.relative_to(folder).as_posix(): path for path in sorted(paths)}, folder)
     writers = np.array([match["writer"] for match in matches.values()])
     forged = np.array([match["forged"] is not None for match in matches.values()])
-    if lonely := sorted(set(writers) - set(writers[~forged])):
+    if lonely := sorted(set(writers.tolist()) - set(writers[~forged].tolist())):
         raise ValueError(f"`folder` must hold genuine signatures of every writer, got none of {lonely}.")
     return Signatures(np.stack([_read(path, size) for path in matches]), writers, forged)
 

@@ -95,9 +95,10 @@ def make_signatures(writers, genuine=10, forged=10, skill=SKILL, seed=0, size=SI
         raise ValueError(f"`skill` must be a number from 0 to 1, got {skill!r}.")
     images = []
     for child in np.random.SeedSequence(seed).spawn(writers):  # a writer does not depend on the number of the others'
-        first, *others = (np.random.default_rng(each) for each in child.spawn(1 + genuine + forged))
-        writer = _writer(first)
-        for number, rng in enumerate(others):
+        plan, own, others = child.spawn(3)  # nor a genuine signature on the number of others, or of forgeries
+        writer = _writer(np.random.default_rng(plan))
+        for number, source in enumerate([*own.spawn(genuine), *others.spawn(forged)]):
+            rng = np.random.default_rng(source)
             path, down = _genuine(rng, writer)
             if number >= genuine:
                 path, down = _forgery(rng, writer, path, down, skill)
