@@ -15,6 +15,7 @@ _MODULE_OF = {
     "Pix2Pix": "pix2pix",
     "SRGAN": "srgan",
     "SiameseNetwork": "siamese",
+    "SignatureVerifier": "signature_verifier",
     "TripletLoss": "siamese",
     "VAE": "vae",
     "WGANGP": "wgan_gp",
@@ -29,6 +30,7 @@ _MODULE_OF = {
     "psnr": "metrics.reconstruction",
     "show_source": "plots",
     "ssim": "metrics.reconstruction",
+    "train_signature_network": "signature_verification",
 }
 
 __all__ = list(_MODULE_OF)

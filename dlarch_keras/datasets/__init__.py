@@ -16,6 +16,8 @@ from dlarch_keras.datasets.nsl_kdd import NSL_KDD_CATEGORIES, load_nsl_kdd
 from dlarch_keras.datasets.omniglot import load_omniglot, load_omniglot_runs
 from dlarch_keras.datasets.photographs import load_photographs
 from dlarch_keras.datasets.scenes import SOLIDS, generate_scenes
+from dlarch_keras.datasets.signature_folders import Signatures, load_signatures, preprocess_signature
+from dlarch_keras.datasets.signatures import make_signatures
 from dlarch_keras.datasets.textures import TEXTURE_CLASSES, add_defects, load_textures
 from dlarch_keras.datasets.transactions import (
     generate_transactions,
@@ -31,6 +33,7 @@ __all__ = [
     "NSL_KDD_CATEGORIES",
     "SOLIDS",
     "TEXTURE_CLASSES",
+    "Signatures",
     "add_defects",
     "data_dir",
     "find_file",
@@ -50,8 +53,11 @@ __all__ = [
     "load_omniglot",
     "load_omniglot_runs",
     "load_photographs",
+    "load_signatures",
     "load_textures",
+    "make_signatures",
     "one_class_split",
+    "preprocess_signature",
     "read_image",
     "read_images",
     "split_by_time",
