@@ -40,13 +40,13 @@ class PairLoss:
 class ContrastiveLoss(PairLoss):
     """Similar pairs are pulled together, dissimilar ones pushed apart until their distance reaches the margin.
 
-    (1 - y) d² / 2 + y max(0, margin - d)² / 2 of each pair, on the distance itself: equation 4 of Hadsell et al. 2006.
-    Of plain pairs it is the mean. A batch compared with itself has few similar pairs (of 10 classes × 8 examples one
-    in eleven): there it is the mean over similar pairs plus the mean over dissimilar ones, halved, which is what plain
-    pairs have on average when half of them are similar.
+    (1 - y) d² / 2 + y max(0, margin - d)² / 2, on the distance itself: equation 4 of Hadsell et al. 2006; a mean over
+    all pairs. In a batch compared with itself few pairs are similar (of 10 classes × 10 examples one in eleven), but
+    those pull always, while dissimilar ones push only within the margin: giving both kinds the same weight was worse.
 
     Args:
-        margin: the distance at which dissimilar pairs are left alone, greater than 0.
+        margin: the distance at which dissimilar pairs are left alone, greater than 0. It must suit the distances that
+            an untrained network makes: 1 does where embeddings have length 1 (`keras.layers.UnitNormalization`).
     """
 
     takes_pairs = True
@@ -58,9 +58,8 @@ class ContrastiveLoss(PairLoss):
         different = ops.cast(different, "float32")
         pull = ops.square(distances) / 2
         push = ops.square(ops.relu(self.margin - distances)) / 2
-        if len(distances.shape) == 1:
-            return ops.mean((1 - different) * pull + different * push)
-        return (_mean(pull, _similar(different)) + _mean(push, different)) / 2
+        losses = (1 - different) * pull + different * push
+        return ops.mean(losses) if len(losses.shape) == 1 else _mean(losses, different + _similar(different))
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
