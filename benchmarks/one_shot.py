@@ -22,7 +22,7 @@ from dlarch_keras.metrics.identification import n_way_accuracy, runs_accuracy
 from dlarch_keras.one_shot import convolutional_embedding, jitter, with_rotations
 
 SHAPE = (28, 28, 1)
-STEPS, EPOCHS = 100, 36
+STEPS, EPOCHS, WARMUP = 100, 36, 100
 COMPONENTS = 64
 DATASETS = {"Omniglot": cache(load_omniglot), "glyphs": cache(load_glyphs)}
 
@@ -73,11 +73,12 @@ def trained(dataset, seed, epochs=EPOCHS):
         (x, y), *_ = DATASETS[dataset]()
         batches = BalancedBatches(*with_rotations(x, y), 32, 4, seed=seed, steps=STEPS, augment=jitter)
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, STEPS * epochs - 100, 0.0, warmup_target=2e-3, warmup_steps=100
+            0.0, STEPS * epochs - WARMUP, warmup_target=2e-3, warmup_steps=WARMUP
         )
         model.compile(keras.optimizers.Adam(rate), jit_compile=False)
         backup = keras.callbacks.BackupAndRestore(folder / f"{name}.backup")
-        model.fit(batches, epochs=epochs, verbose=0, callbacks=[backup, Restart(batches), clock])
+        callbacks = [backup, Restart(batches), clock]
+        model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
         network.save_weights(weights)
     network.load_weights(weights)
     return model, clock.seconds[-1]

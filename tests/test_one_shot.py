@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from benchmarks import one_shot as benchmark
+from benchmarks import runner
 from dlarch_keras import BalancedBatches, NTXentLoss, SiameseNetwork, n_way_accuracy
 from dlarch_keras.metrics.identification import expected_accuracy, runs_accuracy
 from dlarch_keras.one_shot import convolutional_embedding, jitter, with_rotations
@@ -380,3 +382,34 @@ def test_it_learns_to_compare_characters_that_it_has_not_seen():
     after = n_way_accuracy(model.embed(unseen), labels, ways=10)
     pixels = n_way_accuracy(unseen.reshape(len(unseen), -1), labels, ways=10)
     assert 1 - after.value < 0.5 * (1 - max(before.value, pixels.value))
+
+
+# The benchmark
+
+
+class KilledBeforeSaving(keras.callbacks.BackupAndRestore):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        super().on_epoch_end(epoch, logs)
+
+
+def test_a_killed_benchmark_goes_on_where_it_was(tmp_path, monkeypatch):
+    x = np.random.default_rng(0).random((160, 28, 28, 1), "float32")
+    monkeypatch.setattr(benchmark, "DATASETS", {"toy": lambda: ((x, np.arange(40).repeat(4)), None, None)})
+    monkeypatch.setattr(benchmark, "STEPS", 2)
+    monkeypatch.setattr(benchmark, "WARMUP", 1)
+    vectors = []
+    for name in ("whole", "killed"):
+        monkeypatch.setattr(runner, "RUNS", tmp_path / name)
+        benchmark.trained.cache_clear()
+        if name == "killed":
+            with monkeypatch.context() as killing:
+                killing.setattr(keras.callbacks, "BackupAndRestore", KilledBeforeSaving)
+                with pytest.raises(KeyboardInterrupt):
+                    benchmark.trained("toy", 0, epochs=3)
+        model, seconds = benchmark.trained("toy", 0, epochs=3)
+        assert seconds > 0
+        vectors.append(model.embed(x))
+    benchmark.trained.cache_clear()
+    np.testing.assert_allclose(*vectors, atol=1e-5)
