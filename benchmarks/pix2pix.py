@@ -68,8 +68,9 @@ def test_pairs(name):
 
 
 def optimizers(steps):
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, steps, alpha=0.05)
-    return keras.optimizers.Adam(rate, 0.5), keras.optimizers.Adam(2e-4, 0.5)
+    """Of the generator and of the discriminator, which wins at the end unless its rate falls as well."""
+    rates = [keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.05) for rate in (1e-3, 2e-4)]
+    return [keras.optimizers.Adam(rate, 0.5) for rate in rates]
 
 
 @cache
@@ -80,7 +81,7 @@ def trained(name, adversarial, seed):
     model = Pix2Pix(
         pix2pix.unet_generator(drawings.shape[1:], 3, seed=seed),
         pix2pix.patch_discriminator(drawings.shape[1:], 3, filters=(32, 32, 64), seed=seed + 1000),
-        l1_weight=200.0,
+        l1_weight=500.0,
     )
     generator_optimizer, discriminator_optimizer = optimizers(epochs * len(drawings) // BATCH_SIZE)
     model.compile(generator_optimizer, discriminator_optimizer, jit_compile=False)
