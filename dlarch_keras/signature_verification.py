@@ -19,12 +19,13 @@ from .siamese import NTXentLoss, SiameseNetwork
 from .signature_trials import check_signatures, check_writers, development_error
 from .training import forward
 
-EPOCHS = 60
+EPOCHS = 30
+RATE = 3e-3
 LOSS = NTXentLoss(0.1)
 
 
 def signature_embedding(
-    image_shape=(64, 128, 1), filters=(32, 48, 64, 96, 128), embedding_dim=128, dropout=0.3, seed=None
+    image_shape=(64, 128, 1), filters=(16, 32, 48, 64, 96), embedding_dim=128, dropout=0.1, seed=None
 ):
     """3×3 convolutions, all but the first followed by max pooling, then one dense layer to a code of length 1.
 
@@ -108,7 +109,7 @@ def train_signature_network(
         network = SiameseNetwork(signature_embedding(images.shape[1:], seed=seed), LOSS)
     if not isinstance(network, SiameseNetwork) or network.embedding.input_shape[1:] != images.shape[1:]:
         raise ValueError(f"`network` must be a SiameseNetwork on images {images.shape[1:]}, got {network!r}.")
-    rate = keras.optimizers.schedules.CosineDecay(1e-4, epochs * steps, warmup_target=1e-3, warmup_steps=steps)
+    rate = keras.optimizers.schedules.CosineDecay(RATE / 3, epochs * steps, warmup_target=RATE, warmup_steps=steps)
     network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), jit_compile=False)
     training = (part[~held_back] for part in (images, writers, forged))
     judge = BestAverage(network, *(part[held_back] for part in (images, writers, forged)))
@@ -152,7 +153,7 @@ class WriterBatches(keras.utils.PyDataset):
     The forgeries of writer k are class 2 k + 1, next to class 2 k: what is hard to tell apart is always in one batch.
     """
 
-    def __init__(self, images, writers, forged, classes=16, genuine=4, skilled=2, steps=20, seed=0, **kwargs):
+    def __init__(self, images, writers, forged, classes=16, genuine=3, skilled=3, steps=20, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.images, self.steps, self.seed, self.epoch = images, steps, seed, 0
         names = np.unique(writers)
