@@ -104,7 +104,7 @@ def result(metric, value, seconds, verifier):
         "metric": metric.split(", ", 1)[1],
         "value": float(value),
         "seconds": seconds,
-        "parameters": verifier.network.count_params(),
+        "parameters": verifier.network.embedding.count_params(),
     }
 
 

@@ -62,7 +62,7 @@ class SignatureVerifier:
             raise ValueError(f"`network` must take images (n, height, width, 1), got {shape}.")
         self.network = network
         self.operating_point = None
-        self.disagreement = None  # no genuine signature of the development writers was farther from its references
+        self.disagreement = None  # references farther from each other may be of several people
         self.enrolled = {}
 
     def calibrate(self, images, writers, forged=None, false_acceptance=None, references=REFERENCES, seed=0):
@@ -92,7 +92,8 @@ class SignatureVerifier:
         else:
             threshold = threshold_at(distances, different, false_acceptance)
         self.operating_point = operating_point(trials, threshold)
-        self.disagreement = float(trials.distances[trials.kinds == "genuine"].max())
+        genuine, random = (trials.distances[trials.kinds == kind] for kind in ("genuine", "random"))
+        self.disagreement = float(max(genuine.max(), np.median(random)))
         return self.operating_point
 
     def enroll(self, writer, images):
@@ -103,8 +104,8 @@ class SignatureVerifier:
             images: `(k, height, width, 1)`, 2 genuine signatures or more; 5 to 10 are usual.
 
         Raises:
-            ValueError: before `calibrate`; for bad images, a single one, or one farther from the others than any
-                genuine signature of the development writers was from its references.
+            ValueError: before `calibrate`; for bad images, a single one, or one farther from the others than both every
+                genuine signature and half of the random forgeries of the development writers were.
         """
         name = _name(writer)
         self._calibrated()
