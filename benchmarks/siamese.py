@@ -1,10 +1,11 @@
 """Pairs of MNIST digits, the same or not, and a race: `python -m benchmarks.siamese`.
 
 The protocol of keras.io's Siamese tutorial: of every image a pair with another of its digit and one with an image of
-another digit; 30,000 training images, the next 30,000 for validation, pairs of the 10,000 test images to report. The
-tutorial's network (two towers, a sigmoid after the distance, threshold .5) and ours train in the same process, on the
-same 30,000 images; our threshold comes from the validation pairs. Time is the processor's, of training alone, over the
-number of cores.
+another digit; 30,000 training images, the next 30,000 for validation, pairs of the 10,000 test images to report. Ours
+trains on the same 30,000 images, and its threshold comes from the validation pairs. Time is the processor's, of
+training alone, over the number of cores. That of the tutorial's network is measured in the same process, before and
+after ours: so many steps' time, times the 37,500 of its ten epochs. Its own figure is an accuracy of .9577;
+`--only recipe` trains it in full, two and a half minutes of two cores a seed.
 
 The second question is what a distance is worth for digits never seen: trained on 0 to 7, tested on all pairs of the
 test images of 8 and 9. Recipes were chosen on the validation images.
@@ -33,7 +34,7 @@ def recipe():
     inputs = x = keras.Input(SHAPE)
     x = layers.BatchNormalization()(x)
     for filters in (4, 16):
-        x = layers.AveragePooling2D()(layers.Conv2D(filters, 5, activation="tanh")(x))
+        x = layers.AveragePooling2D(2)(layers.Conv2D(filters, 5, activation="tanh")(x))
     x = layers.Dense(10, activation="tanh")(layers.BatchNormalization()(layers.Flatten()(x)))
     tower = keras.Model(inputs, x)
     a, b = keras.Input(SHAPE), keras.Input(SHAPE)
@@ -48,13 +49,13 @@ def recipe():
 
 
 def embedding(seed, dim=32):
-    """Three convolutions of stride 2 with BatchNorm, and a dense layer to the embedding."""
+    """Three convolutions of stride 2 with BatchNorm, and a dense layer to an embedding of length 1."""
     hidden = networks.HiddenLayers("relu", True, seed, momentum=0.9)
     inputs = x = keras.Input(SHAPE)
     for filters, size in ((32, 5), (64, 3), (128, 3)):
         x = hidden(layers.Conv2D, x, filters, size, 2, "same")
     x = layers.Dense(dim, kernel_initializer=hidden.initializer())(layers.Flatten()(x))
-    return keras.Model(inputs, x, name="embedding")
+    return keras.Model(inputs, layers.UnitNormalization()(x), name="embedding")
 
 
 def trained(x, y, seed, epochs=2, rate=3e-3, **batch):
@@ -112,37 +113,53 @@ def data(seed):
     return parts, pairs_of(y[30_000:], seed + 1), pairs_of(y_test, seed + 2)
 
 
-@cache
-def their_race(seed):
-    """Accuracy and seconds of keras.io's recipe."""
-    ((x, y), _, (x_test, _)), _, (a, b, different) = data(seed)
-    first, second, kind = pairs_of(y, seed)
-    model = recipe()
-    inputs = [255 * x[first], 255 * x[second]]
-    time_ = seconds(lambda: model.fit(inputs, kind.astype("float32"), batch_size=16, epochs=10, verbose=0))
+def recipe_data(seed):
+    """Training pairs as keras.io's network takes them: `[a, b]`, pixels from 0 to 255, and which are different."""
+    ((x, y), _, _), _, _ = data(seed)
+    a, b, different = pairs_of(y, seed)
+    return [255 * x[a], 255 * x[b]], different.astype("float32")
+
+
+def recipe_race(seed):
+    """Accuracy, seconds and parameters of keras.io's recipe, trained in full."""
+    model, (inputs, kind) = recipe(), recipe_data(seed)
+    time_ = seconds(lambda: model.fit(inputs, kind, batch_size=16, epochs=10, verbose=0))
+    (_, _, (x_test, _)), _, (a, b, different) = data(seed)
     outputs = model.predict([255 * x_test[a], 255 * x_test[b]], batch_size=1000, verbose=0)[:, 0]
     return float(np.mean((outputs > 0.5) == different)), time_, model.count_params()
 
 
+def recipe_seconds(model, inputs, kind, steps=500):
+    """What ten epochs of keras.io's recipe would take, by the time of so many steps."""
+    rows = 16 * steps
+    part = [each[:rows] for each in inputs]
+    spent = seconds(lambda: model.fit(part, kind[:rows], batch_size=16, verbose=0))
+    return spent / steps * 10 * len(kind) / 16
+
+
 @cache
 def our_race(seed):
-    """Accuracy and seconds of ours."""
+    """Accuracy, seconds and parameters of ours, and the recipe's seconds before and after."""
     ((x, y), (x_val, _), (x_test, _)), validation, test = data(seed)
+    theirs, pairs = recipe(), recipe_data(seed)
+    recipe_seconds(theirs, *pairs, steps=50)  # compiles
+    before = recipe_seconds(theirs, *pairs)
     model, time_ = trained(x, y, seed)
+    after = recipe_seconds(theirs, *pairs)
     pairs = [pair_distances(model.embed(images), p) for images, p in ((x_val, validation), (x_test, test))]
-    return pair_accuracy(*pairs), time_, model.count_params()
+    return pair_accuracy(*pairs), time_, model.count_params(), (before + after) / 2
 
 
-def race_task(run):
+def accuracy_task(run):
     def task(seed):
-        accuracy, time_, parameters = run(seed)
+        accuracy, time_, parameters, *_ = run(seed)
         return row("MNIST, keras.io's pairs", "test pair accuracy", accuracy, time_, parameters)
 
     return task
 
 
 def share(seed):
-    (_, theirs, _), (_, ours, parameters) = their_race(seed), our_race(seed)
+    _, ours, parameters, theirs = our_race(seed)
     return row("MNIST, keras.io's pairs", "share of the recipe's seconds", ours / theirs, ours, parameters)
 
 
@@ -156,7 +173,7 @@ def pixels(seed):
 def without_8_and_9(seed):
     """Ours, trained on the digits 0 to 7 of the 60,000, and its seconds."""
     (x, y), _ = load_mnist("full")
-    return trained(x[y < 8], y[y < 8], seed, classes=8, examples=12)
+    return trained(x[y < 8], y[y < 8], seed, epochs=1, classes=8, examples=12)
 
 
 def unseen_task(embed):
@@ -188,13 +205,13 @@ def row(dataset, metric, value, time_, parameters):
 
 
 TASKS = {
-    "keras.io's recipe": race_task(their_race),
-    "SiameseNetwork": race_task(our_race),
+    "keras.io's recipe": accuracy_task(recipe_race),
+    "SiameseNetwork": accuracy_task(our_race),
     "SiameseNetwork, time": share,
     "pixel distance": pixels,
-    "SiameseNetwork, unseen digits": unseen_task(our_codes),
-    "PCA, unseen digits": unseen_task(principal_components),
-    "pixel distance, unseen digits": unseen_task(lambda images, seed: (images.reshape(-1, 784), 0.0, 0)),
+    "unseen digits, ours": unseen_task(our_codes),
+    "unseen digits, PCA": unseen_task(principal_components),
+    "unseen digits, pixel distance": unseen_task(lambda images, seed: (images.reshape(-1, 784), 0.0, 0)),
 }
 
 if __name__ == "__main__":

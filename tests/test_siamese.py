@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from benchmarks.siamese import pair_accuracy, pairs_of
 from dlarch_keras import BalancedBatches, ContrastiveLoss, NTXentLoss, SiameseNetwork, TripletLoss, networks
 from dlarch_keras.siamese import PairLoss, euclidean
 from dlarch_keras.training import Model, value_and_grad
@@ -498,6 +499,24 @@ def test_augmentation_is_part_of_the_batch():
     assert same(noisy[0], batches(augment=noise)[0])
     difference = noisy[0][0] - plain[0][0]
     assert np.array_equal(noisy[0][1], plain[0][1]) and 0.05 < difference.std() < 0.15
+
+
+# The protocol of the race
+
+
+def test_each_image_is_in_a_pair_of_each_kind():
+    y = np.random.default_rng(0).permutation(np.arange(1000) % 10)
+    a, b, different = pairs_of(y, seed=0)
+    assert a.tolist() == np.repeat(np.arange(1000), 2).tolist() and different.tolist() == [0, 1] * 1000
+    assert ((y[a] != y[b]) == different).all()
+    assert {*y[b][(y[a] == 3) & (different == 1)]} == {*range(10)} - {3}
+    assert not np.array_equal(b, pairs_of(y, seed=1)[1])
+
+
+def test_pair_accuracy_by_hand():
+    """The threshold is .5; of the test pairs .3 and .9 are on the right side, .6 and .4 are not."""
+    validation = np.array([0.4, 0.6]), np.array([0, 1])
+    assert pair_accuracy(validation, (np.array([0.3, 0.6, 0.4, 0.9]), np.array([0, 0, 1, 1]))) == 0.5
 
 
 # Bad input
