@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from keras import layers
 from skimage.data import astronaut
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from dlarch_keras import SRGAN, gan, psnr, srgan
+from dlarch_keras import SRGAN, gan, psnr, srgan, ssim
 from dlarch_keras.datasets import read_images
 from dlarch_keras.training import forward
 from tests import properties
@@ -95,6 +96,17 @@ def test_luminance_by_hand():
 def test_another_luminance_and_the_same_colours():
     picture = astronaut()[None, :32, :32].astype("float32") / 255
     np.testing.assert_allclose(srgan.with_luminance(picture, srgan.luminance(picture)), picture, atol=1e-5)
+
+
+def test_the_scores_are_scikit_images():
+    """Of pictures in 8 bits with a border shaved, one figure for each."""
+    real = (srgan.luminance(astronaut()[None, :60, :48].astype("float32") / 255) * 255).round() / 255
+    made = (srgan.bicubic(srgan.downscale(real, 3), 3) * 255).round() / 255
+    real, made = (np.concatenate([each, each[:, ::-1] ** 2])[:, 3:-3, 3:-3].astype("float32") for each in (real, made))
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    for number, pair in enumerate(zip(real[..., 0].astype("float64"), made[..., 0].astype("float64"))):
+        assert psnr(made, real)[number] == pytest.approx(peak_signal_noise_ratio(*pair, data_range=1))
+        assert ssim(made, real)[number] == pytest.approx(structural_similarity(*pair, data_range=1, **window))
 
 
 SET5 = Path(os.environ.get("DLARCH_DATA_DIR") or "data") / "set5"
