@@ -19,7 +19,7 @@ from .siamese import NTXentLoss, SiameseNetwork
 from .signature_trials import check_signatures, check_writers, development_error
 from .training import forward
 
-EPOCHS = 30
+EPOCHS = 24
 RATE = 3e-3
 LOSS = NTXentLoss(0.1)
 
