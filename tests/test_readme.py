@@ -25,9 +25,9 @@ def test_the_overhead_is_the_measured_one():
 
 
 def figures(name, *tasks):
-    """`value ± sd` of tasks, as the README prints them: decibels to two digits, everything else to three."""
+    """`value ± sd` of tasks, as the README prints them: decibels to two digits, L1 to four, others to three."""
     results = pd.read_csv(ROOT / "dlarch_keras" / "results" / f"{name}.csv").set_index("task").loc[list(tasks)]
-    digits = [2 if "dB" in metric else 3 for metric in results["metric"]]
+    digits = [2 if "dB" in metric else 4 if metric == "L1" else 3 for metric in results["metric"]]
     return " and ".join(
         f"{value:.{n}f} ± {sd:.{n}f}" if sd else f"{value:.{n}f}"
         for value, sd, n in zip(results["value"], results["sd"], digits)
@@ -87,6 +87,29 @@ def test_the_figures_of_the_vae():
         assert row in README
     assert figure("race, test total") in README
     assert figure("race, share of the recipe's seconds", 3) in README
+
+
+def test_the_figures_of_translation():
+    for method in ("mean colour", "nearest drawing's picture", "L1 alone", "pix2pix"):
+        metrics = ("L1", "SSIM", "kernel distance")
+        row = " | ".join(figures("pix2pix", f"{method}, scenes, {metric}") for metric in metrics)
+        assert f"| {method} | {row} |" in README
+
+
+def test_the_figures_of_super_resolution():
+    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "srgan.csv").set_index("task")
+    trained = {task.split(", Set5")[0] for task in results.index if "Set5" in task}
+    for name in trained:
+        psnr, ssim = f"{name}, Set5, test PSNR, dB", f"{name}, Set5, test SSIM"
+        seconds = f"{results.loc[psnr, 'seconds']:.0f}" if name != "bicubic" else "–"
+        assert f" | {figures('srgan', psnr)} | {figures('srgan', ssim)} | {seconds} |" in README
+    race = [task for task in results.index if task.startswith("ours, short, race")]
+    assert len(race) == 2 and all(figures("srgan", task) in README for task in race)
+
+
+def test_the_figures_of_the_siamese_network():
+    for task in ("SiameseNetwork", "SiameseNetwork, time"):
+        assert figures("siamese", task) in README
 
 
 def test_links_lead_somewhere():
