@@ -11,6 +11,7 @@ import pytest
 from benchmarks import gan, runner, srgan
 from benchmarks.autoencoder import shifted
 from dlarch_keras import GAN, networks
+from dlarch_keras.datasets import read_images
 from dlarch_keras.datasets.files import arrays_digest
 from dlarch_keras.srgan import subpixel_generator
 
@@ -148,9 +149,10 @@ def test_the_recipe_has_four_convolutions_and_no_more():
 DATA = Path(os.environ.get("DLARCH_DATA_DIR") or "data")
 
 
-@pytest.mark.skipif(not (DATA / "bsds500").is_dir(), reason="needs BSDS500 under DLARCH_DATA_DIR")
+@pytest.mark.skipif(not (DATA / "bsds500").is_dir(), reason="needs BSDS500 and Set5 under DLARCH_DATA_DIR")
 def test_no_test_picture_is_in_training():
     """By digest, for ours and for our run of the recipe; keras.io's has them in its training folder."""
     trained = {arrays_digest({"": each}) for part in ("train", "val") for each in srgan.photographs(part)}
-    tested = [arrays_digest({"": each}) for each in srgan.photographs("test")[50:60]]
-    assert len(trained) == 300 and len({*tested}) == 10 and trained.isdisjoint(tested)
+    pictures = [*srgan.photographs("test")[50:60], *read_images(DATA / "set5").values()]
+    tested = {arrays_digest({"": each}) for each in pictures}
+    assert len(trained) == 300 and len(tested) == 15 and trained.isdisjoint(tested)
