@@ -7,6 +7,7 @@ independent offline signature verification", 2017; the roles of skilled and rand
 Oliveira, "Offline handwritten signature verification - literature review", 2017.
 """
 
+import itertools
 import math
 
 import keras
@@ -39,7 +40,7 @@ def signature_embedding(
     Returns:
         `keras.Model`: `(n, *image_shape)` → `(n, embedding_dim)`.
     """
-    seeds = iter(np.random.SeedSequence(seed).generate_state(len(filters) + 2).tolist())
+    seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
     inputs = x = keras.Input(image_shape)
     for number, channels in enumerate(filters):
         kernel, stride = (3, 1) if number else (5, 2)
