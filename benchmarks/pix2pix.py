@@ -9,7 +9,7 @@ nothing that it was made to count. Time is the processor's, of training alone, o
 those of
 
     python -m benchmarks.pix2pix --only scenes --seeds 3
-    python -m benchmarks.pix2pix --only BSDS500 --seeds 3
+    python -m benchmarks.pix2pix --only BSDS500 --seeds 1
     python -m benchmarks.pix2pix --only roofs --seeds 1
 """
 

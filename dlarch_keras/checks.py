@@ -104,11 +104,7 @@ def labels(name, value, count=None):
         ValueError: unless `value` is an array of integers of shape `(count,)`, not empty.
     """
     expected = f"`{name}` must hold an integer label for each {'example' if count is None else f'of {count} examples'}"
-    if not isinstance(value, keras.KerasTensor):
-        try:
-            value = keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
-        except ValueError as error:  # rows of unequal length
-            raise ValueError(f"{expected}, got a {type(value).__name__} that is no array: {error}") from error
+    value = _as_array(value, expected)
     if "int" not in str(value.dtype):
         raise ValueError(f"{expected}, got dtype {value.dtype}.")
     if len(value.shape) != 1 or value.shape[0] == 0 or (count is not None and value.shape[0] not in (None, count)):
@@ -126,16 +122,22 @@ def pair_labels(name, value, count):
         count: number of pairs.
     """
     expected = f"`{name}` must hold 0 (similar) or 1 (dissimilar) for each of {count} pairs"
-    if not isinstance(value, keras.KerasTensor):
-        try:
-            value = keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
-        except ValueError as error:  # rows of unequal length
-            raise ValueError(f"{expected}, got a {type(value).__name__} that is no array: {error}") from error
+    value = _as_array(value, expected)
     if tuple(value.shape) not in ((count,), (None,)):
         raise ValueError(f"{expected}, got shape {tuple(value.shape)}.")
     if not isinstance(value, keras.KerasTensor) and not (value.dtype.kind in "biuf" and np.isin(value, (0, 1)).all()):
         raise ValueError(f"{expected}, got {value.dtype} such as {value[:5]}.")
     return value
+
+
+def _as_array(value, expected):
+    """`value` as a NumPy array, or a `ValueError` that begins with `expected`; a `keras.KerasTensor` as it is."""
+    if isinstance(value, keras.KerasTensor):
+        return value
+    try:
+        return keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
+    except ValueError as error:  # rows of unequal length
+        raise ValueError(f"{expected}, got a {type(value).__name__} that is no array: {error}") from error
 
 
 def whole(name, value, minimum):

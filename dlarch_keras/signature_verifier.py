@@ -44,8 +44,8 @@ class SignatureVerifier:
     """Accepts a signature if its mean distance to a writer's enrolled references is at most a threshold.
 
     `calibrate` it on development writers, `enroll` people, then `verify`. The threshold is one for all writers. All
-    images are those of `datasets.preprocess_signature`; names are compared as text. A scan turned by more than a few
-    degrees is another signature to the network, and is rejected.
+    images are those of `datasets.preprocess_signature`; names are compared as text. Nothing notices a scan that
+    is turned or upside down, and the decision on it means nothing: turn scans upright first.
 
     Args:
         network: `SiameseNetwork` on images `(n, height, width, 1)`, as `train_signature_network` makes it.

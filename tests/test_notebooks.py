@@ -17,8 +17,6 @@ LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
 # What a reader may put into the first line of a `copy-me` cell: unlike what the notebook has there.
 IMAGES = 'x = np.random.default_rng(0).random((96, 20, 14, 3)).astype("float32")'
 YOUR_DATA = {
-    "12_signature_verification": "from dlarch_keras.datasets import make_signatures; "
-    "x = make_signatures(8, 5, 3, size=(32, 64))",
     "03_anomaly_detection": "import pandas as pd; rng = np.random.default_rng(0); x = pd.DataFrame({"
     '"kind": rng.choice(["a", "b"], 200), "size": rng.normal(size=200), "age": rng.choice([1, 2, np.nan], 200)})',
 }
