@@ -180,13 +180,7 @@ def time_task(dataset, run):
 
 
 def result(dataset, metric, row, parameters):
-    return {
-        "dataset": dataset,
-        "metric": metric,
-        "value": float(row[metric]),
-        "seconds": float(row["seconds"]),
-        "parameters": parameters,
-    }
+    return runner.row(dataset, metric, row[metric], row["seconds"], parameters)
 
 
 def tasks_of(name, run):

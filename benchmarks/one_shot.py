@@ -123,8 +123,7 @@ def task(dataset, metric, part, measure):
 
     def run(seed):
         accuracy, seconds, parameters = measure(seed)
-        value = 100 * getattr(accuracy, part)
-        return {"dataset": dataset, "metric": metric, "value": value, "seconds": seconds, "parameters": parameters}
+        return runner.row(dataset, metric, 100 * getattr(accuracy, part), seconds, parameters)
 
     return run
 

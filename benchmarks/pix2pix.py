@@ -137,8 +137,8 @@ METRICS = {
 
 def task(test, method, metric, seed):
     made, seconds, parameters = METHODS[method](test, seed)
-    value = float(METRICS[metric](made.astype("float32"), test_pairs(test)[1]))
-    return {"dataset": test, "metric": metric, "value": value, "seconds": seconds, "parameters": parameters}
+    value = METRICS[metric](made.astype("float32"), test_pairs(test)[1])
+    return runner.row(test, metric, value, seconds, parameters)
 
 
 TASKS = {

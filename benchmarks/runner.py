@@ -19,8 +19,7 @@ def main(name, tasks, seeds=3, runs=RUNS, results=RESULTS, arguments=None):
 
     Args:
         name: the benchmark's name.
-        tasks: `{task: function}`; the function takes a seed, and returns a dictionary with `dataset`, `metric`,
-            `value`, `seconds` (of training) and `parameters`.
+        tasks: `{task: function}`; the function takes a seed, and returns a `row`; its seconds are of training.
         seeds: number of seeds, 0, 1, ...
         runs, results: folders.
         arguments: of the command line; those of this process by default.
@@ -68,6 +67,17 @@ def summarize(runs, tasks):
     summary["sd"] = summary["sd"].fillna(0.0)
     columns = ["task", "dataset", "metric", "value", "sd", "seeds", "seconds", "parameters", "backend"]
     return summary[columns].round({"value": 6, "sd": 6, "seconds": 1})
+
+
+def row(dataset, metric, value, seconds, parameters):
+    """What a task returns."""
+    return {
+        "dataset": dataset,
+        "metric": metric,
+        "value": float(value),
+        "seconds": float(seconds),
+        "parameters": parameters,
+    }
 
 
 def several_steps(steps=10):

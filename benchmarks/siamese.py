@@ -153,20 +153,20 @@ def our_race(seed):
 def accuracy_task(run):
     def task(seed):
         accuracy, time_, parameters, *_ = run(seed)
-        return row("MNIST, keras.io's pairs", "test pair accuracy", accuracy, time_, parameters)
+        return runner.row("MNIST, keras.io's pairs", "test pair accuracy", accuracy, time_, parameters)
 
     return task
 
 
 def share(seed):
     _, ours, parameters, theirs = our_race(seed)
-    return row("MNIST, keras.io's pairs", "share of the recipe's seconds", ours / theirs, ours, parameters)
+    return runner.row("MNIST, keras.io's pairs", "share of the recipe's seconds", ours / theirs, ours, parameters)
 
 
 def pixels(seed):
     ((_, (x_val, _), (x_test, _)), validation, test) = data(seed)
     pairs = [pair_distances(images.reshape(-1, 784), p) for images, p in ((x_val, validation), (x_test, test))]
-    return row("MNIST, keras.io's pairs", "test pair accuracy", pair_accuracy(*pairs), 0.0, 0)
+    return runner.row("MNIST, keras.io's pairs", "test pair accuracy", pair_accuracy(*pairs), 0.0, 0)
 
 
 @cache
@@ -183,7 +183,7 @@ def unseen_task(embed):
         _, (x_test, y_test) = load_mnist("full")
         codes, time_, parameters = embed(x_test[y_test > 7], seed)
         rate, _ = equal_error_rate(*all_pairs(codes, y_test[y_test > 7]))
-        return row("MNIST, 8 and 9 never seen", "EER of their pairs", rate, time_, parameters)
+        return runner.row("MNIST, 8 and 9 never seen", "EER of their pairs", rate, time_, parameters)
 
     return task
 
@@ -198,10 +198,6 @@ def principal_components(images, seed):
     pca = PCA(32, random_state=seed)
     time_ = seconds(lambda: pca.fit(x[y < 8].reshape(-1, 784)))
     return pca.transform(images.reshape(-1, 784)), time_, pca.components_.size
-
-
-def row(dataset, metric, value, time_, parameters):
-    return {"dataset": dataset, "metric": metric, "value": value, "seconds": time_, "parameters": parameters}
 
 
 TASKS = {

@@ -99,14 +99,9 @@ def figure(name):
     return task
 
 
-def result(metric, value, seconds, verifier):
-    return {
-        "dataset": "generated signatures",
-        "metric": metric.split(", ", 1)[1],
-        "value": float(value),
-        "seconds": seconds,
-        "parameters": verifier.network.embedding.count_params(),
-    }
+def result(name, value, seconds, verifier):
+    parameters = verifier.network.embedding.count_params()
+    return runner.row("generated signatures", name.split(", ", 1)[1], value, seconds, parameters)
 
 
 @cache

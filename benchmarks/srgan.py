@@ -203,24 +203,14 @@ def seconds_to_goal(curve):
     return min((seconds for seconds, gain in curve if gain >= GOAL), default=np.inf)
 
 
-def row(dataset, metric, value, seconds, parameters):
-    return {
-        "dataset": dataset,
-        "metric": metric,
-        "value": float(value),
-        "seconds": float(seconds),
-        "parameters": parameters,
-    }
-
-
 def bicubic_task(metric):
-    return lambda seed: row(SET5, metric, set5_scores(bicubic)[metric], 0.0, 0)
+    return lambda seed: runner.row(SET5, metric, set5_scores(bicubic)[metric], 0.0, 0)
 
 
 def set5_task(metric, trained):
     def task(seed):
         result = trained(seed)
-        return row(SET5, metric, result[metric], result["curve"][-1][0], result["parameters"])
+        return runner.row(SET5, metric, result[metric], result["curve"][-1][0], result["parameters"])
 
     return task
 
@@ -231,7 +221,7 @@ def gain_task(trained):
     def task(seed):
         result = trained(seed)
         seconds, gain = result["curve"][-1]
-        return row(RACE, GAIN, gain, seconds, result["parameters"])
+        return runner.row(RACE, GAIN, gain, seconds, result["parameters"])
 
     return task
 
@@ -241,7 +231,7 @@ def time_task(seed):
     result, theirs_curve = ours("short", seed), theirs(0)["curve"]
     seconds = seconds_to_goal(result["curve"])
     recipe_seconds = min(seconds_to_goal(theirs_curve), theirs_curve[-1][0])
-    return row(RACE, TIME, seconds / recipe_seconds, seconds, result["parameters"])
+    return runner.row(RACE, TIME, seconds / recipe_seconds, seconds, result["parameters"])
 
 
 SET5, RACE = "Set5 × 3", "ten photographs of BSDS500, colour, × 3"
