@@ -22,7 +22,7 @@ from dlarch_keras.metrics.identification import n_way_accuracy, runs_accuracy
 from dlarch_keras.one_shot import convolutional_embedding, jitter, with_rotations
 
 SHAPE = (28, 28, 1)
-STEPS, EPOCHS, WARMUP = 100, 36, 100
+STEPS, EPOCHS, WARMUP = 100, 56, 100
 COMPONENTS = 64
 DATASETS = {"Omniglot": cache(load_omniglot), "glyphs": cache(load_glyphs)}
 

@@ -26,7 +26,7 @@ from dlarch_keras import Pix2Pix, kernel_distance, pix2pix, ssim
 from dlarch_keras.datasets import SOLIDS, data_dir, generate_scenes, load_image_pairs
 from dlarch_keras.metrics.features import image_features
 
-EPOCHS = {"scenes": 5, "BSDS500": 60}
+EPOCHS = {"scenes": 4, "BSDS500": 60}
 BATCH_SIZE = 16
 
 

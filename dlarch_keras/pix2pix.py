@@ -20,8 +20,8 @@ class Pix2Pix(PairedModel):
     The discriminator sees source and image side by side, and gives a verdict on each patch. Logged are
     `generator_loss`, the cross-entropy of fake patches that ought to pass for real; `l1_loss`, the mean absolute
     difference to the target; and `discriminator_loss`, the mean of the cross-entropies of real and of fake patches:
-    half their sum, so that the discriminator learns at half the speed, as in the paper. The generator minimises
-    `generator_loss + l1_weight * l1_loss`.
+    half their sum, as in the paper (which halves the speed of plain gradient descent, and not Adam's). The generator
+    minimises `generator_loss + l1_weight * l1_loss`.
 
     Args:
         generator: built `keras.Model`, `(n, height, width, c)` → `(n, height, width, channels)`; pixels in [0, 1].
@@ -64,8 +64,8 @@ class Pix2Pix(PairedModel):
     def translate(self, x):
         """The images that the generator makes of sources: `(n, height, width, c)` → `(n, height, width, channels)`.
 
-        Always the same for the same source: the paper's generator keeps its dropout here, and found that the results
-        hardly vary with it.
+        Always the same for the same source. (The paper keeps the generator's dropout here, and reports that the results
+        hardly vary with it.)
         """
         return forward(self.generator, checks.array("x", x, self.generator.input_shape, 0, 1), 64)
 

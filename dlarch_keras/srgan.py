@@ -233,12 +233,12 @@ POINTWISE = (
 def _reach(generator):
     """How many small pixels away a pixel of the result can depend on, at most; None if that is unknown."""
     reach = 0
-    for layer in generator._flatten_layers():
+    for layer in generator._flatten_layers(include_self=False):
         if type(layer) is layers.Conv2D and set(layer.strides) == {1}:
             own = max(rate * (size // 2) for rate, size in zip(layer.dilation_rate, layer.kernel_size))
             reach += own * max(len(layer._inbound_nodes), 1)  # it may be called several times
-        elif not isinstance(layer, POINTWISE):
-            return None
+        elif not isinstance(layer, POINTWISE) or (isinstance(layer, keras.Model) and len(layer._inbound_nodes) > 1):
+            return None  # the layers of a network that is called twice do not count its calls
     return reach
 
 

@@ -135,7 +135,7 @@ def test_tiles_leave_no_seams(tile):
 
 
 def test_layers_that_see_further_leave_no_seams_either():
-    """Whose reach is unknown, or who are called twice."""
+    """Whose reach is unknown, or who are called twice, by themselves or within a network."""
     x = np.random.default_rng(0).random((1, 20, 24, 1)).astype("float32")
     small_picture = keras.Input((None, None, 1))
     twice = layers.Conv2D(4, 5, padding="same", kernel_initializer=keras.initializers.GlorotUniform(0))
@@ -143,7 +143,10 @@ def test_layers_that_see_further_leave_no_seams_either():
     shared = keras.Model(small_picture, srgan.DepthToSpace(2)(twice(twice(first))))
     blurred = layers.UpSampling2D(2, interpolation="bilinear")(first)
     last = layers.Conv2D(1, 1, kernel_initializer=keras.initializers.GlorotUniform(2))
-    for generator in (shared, keras.Model(small_picture, last(blurred))):
+    wide = layers.Conv2D(4, 5, padding="same", kernel_initializer=keras.initializers.GlorotUniform(3))
+    inner = keras.Sequential([keras.Input((None, None, 4)), wide])
+    nested = keras.Model(small_picture, srgan.DepthToSpace(2)(inner(inner(first))))
+    for generator in (shared, nested, keras.Model(small_picture, last(blurred))):
         np.testing.assert_allclose(srgan.upscale(generator, x, 7), forward(generator, x).clip(0, 1), atol=1e-5)
 
 
