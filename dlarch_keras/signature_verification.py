@@ -86,7 +86,7 @@ def train_signature_network(
 
     Args:
         images: `(n, height, width, 1)`, as `datasets.preprocess_signature` makes them.
-        writers: `(n,)` labels, integers or text: 4 or more writers, 3 genuine signatures or more of each.
+        writers: `(n,)` labels, integers or text: 4 or more writers, 2 genuine signatures or more of each; 3 are better.
         forged: `(n,)` booleans; None if all are genuine. Where there are forgeries, they are classes of their own.
         development: share of the writers to hold back.
         epochs: number of epochs; the learning rate falls to 0 along them.
@@ -110,11 +110,13 @@ def train_signature_network(
         network = SiameseNetwork(signature_embedding(images.shape[1:], seed=seed), LOSS)
     if not isinstance(network, SiameseNetwork) or network.embedding.input_shape[1:] != images.shape[1:]:
         raise ValueError(f"`network` must be a SiameseNetwork on images {images.shape[1:]}, got {network!r}.")
-    rate = keras.optimizers.schedules.CosineDecay(RATE / 3, epochs * steps, warmup_target=RATE, warmup_steps=steps)
+    falling = max(1, (epochs - 1) * steps)  # after one epoch in which it rises
+    rate = keras.optimizers.schedules.CosineDecay(RATE / 3, falling, warmup_target=RATE, warmup_steps=steps)
     network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), jit_compile=False)
     training = (part[~held_back] for part in (images, writers, forged))
     judge = BestAverage(network, *(part[held_back] for part in (images, writers, forged)))
-    network.fit(WriterBatches(*training, steps=steps, seed=seed), epochs=epochs, verbose=verbose, callbacks=[judge])
+    batches = WriterBatches(*training, steps=steps, seed=seed)
+    network.fit(batches, epochs=epochs, shuffle=False, verbose=verbose, callbacks=[judge])
     return network, held_back
 
 

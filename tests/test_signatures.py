@@ -29,6 +29,8 @@ LAYOUTS = {
         "ada/genuine/b.jpg": ("ada", False),
         "ada/forged/a.png": ("ada", True),
         "bob/genuine/a.PNG": ("bob", False),
+        "Eve/Genuine/1.PNG": ("Eve", False),
+        "Eve/Forgeries/1.PNG": ("Eve", True),
     },
     "paired folders": {
         "049/01_049.png": ("049", False),
@@ -124,6 +126,14 @@ def test_a_bad_file_is_named(tmp_path, kind):
         load_signatures(tmp_path)
 
 
+def test_all_bad_files_are_named_at_once(tmp_path):
+    write(tmp_path, LAYOUTS["CEDAR"])
+    for name in ("full_org/original_1_2.png", "full_forg/forgeries_12_24.png"):
+        damaged("blank", tmp_path / name)
+    with pytest.raises(ValueError, match=r"(?s)2 bad ones of 5.*forgeries_12_24\.png.*original_1_2\.png"):
+        load_signatures(tmp_path)
+
+
 @pytest.mark.parametrize("size", [64, (64,), (8, 128), (64, 128.0), "64", None])
 def test_bad_sizes_are_refused(tmp_path, size):
     for call in (load_signatures, lambda folder, size: preprocess_signature(scan(), size)):
@@ -162,6 +172,25 @@ def test_specks_are_dirt():
     dirty = page.copy()
     dirty[5, 5] = dirty[115, 230] = 0
     np.testing.assert_allclose(preprocess_signature(dirty), preprocess_signature(page), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [np.s_[10:17, 560:567], np.s_[270:273], np.s_[:, :6], np.s_[:, -4:]],
+    ids=["dust", "a ruled line", "the scanner's edge, left", "right"],
+)
+def test_what_is_no_part_of_the_signature_does_not_move_it(place):
+    page = np.pad(ndimage.zoom(scan(), 3, order=1), ((60, 60), (120, 120)), constant_values=0.9)
+    clean = preprocess_signature(page)
+    dirty = page.copy()
+    dirty[place] = 0.2
+    assert np.abs(preprocess_signature(dirty) - clean).mean() < 0.05 * clean.mean()
+
+
+def test_a_stem_as_high_as_the_scan_is_a_letter():
+    page = scan((64, 120))
+    page[4:60, 60:63] = 0.2
+    assert preprocess_signature(page)[2:-2, 58:66].any(axis=(1, 2)).all()
 
 
 def test_colour_is_luma():

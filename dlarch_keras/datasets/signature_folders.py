@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from skimage import filters, measure, morphology
+from skimage import filters, measure
 
 from dlarch_keras import checks
 from dlarch_keras.datasets.folders import SUFFIXES, read_image
@@ -24,12 +24,14 @@ FAINTEST = 0.1  # ink may differ by so little from its paper, as a share of the 
 LARGEST_SHARE = 0.4  # of the scan that may be ink
 LETTER = 9  # forty-eighths of the scan's shorter side: a letter or stroke is narrower than that
 SPECK = 0.003  # a connected part with less than this share of the ink is dirt
+FAR, FEW = 11, 0.02  # as are marks so many forty-eighths from all others with less than this share of the ink
+LINE = 0.8  # of a scan's width that something straight must span to be a printed line
 
 # What a file's path below the folder looks like; the first layout that fits any file has to fit all.
 LAYOUTS = {
     "CEDAR": r"full_(org/original|forg/(?P<forged>forgeries))_(?P<writer>\d+)_\d+",
     "BHSig260": r"(?P<writer>[^/]+)/[BH]-S-\d+-(G|(?P<forged>F))-\d+",
-    "genuine and forged": r"(?P<writer>[^/]+)/(genuine|(?P<forged>forged))/[^/]+",
+    "genuine and forged": r"(?P<writer>[^/]+)/(genuine|(?P<forged>forged|forgeries))/[^/]+",
     "paired folders": r"(?P<writer>[^/]+?)(?P<forged>_forg)?/[^/]+",
 }
 
@@ -49,8 +51,10 @@ def load_signatures(folder, size=SIZE):
 
     - CEDAR: `full_org/original_1_1.png`, `full_forg/forgeries_1_1.png` (writer, number).
     - BHSig260, its Bengali or its Hindi folder: `001/B-S-1-G-01.tif`, `001/B-S-1-F-01.tif` (genuine, forged).
-    - `<writer>/genuine/*`, `<writer>/forged/*`; the second may be missing.
+    - `<writer>/genuine/*`, `<writer>/forged/*`; the second may be missing, or be called `forgeries`.
     - Paired folders: `001/*` genuine, `001_forg/*` forged; some writers may be without the second.
+
+    Capital letters or small ones are the same to it. Look at what is left of your scans before you train on them.
 
     Args:
         folder: path. Files that are no pictures are passed over.
@@ -61,7 +65,7 @@ def load_signatures(folder, size=SIZE):
         on a background of exactly 0; `(n,)` names, digits or folders; `(n,)` booleans.
 
     Raises:
-        ValueError: naming the file, for one that cannot be read, shows no signature or fits no layout; for a folder
+        ValueError: naming the files that cannot be read or show no signature, or one that fits no layout; for a folder
             that is none or holds no pictures, or a writer without genuine signatures.
     """
     _check_size(size)
@@ -74,13 +78,22 @@ def load_signatures(folder, size=SIZE):
     forged = np.array([match["forged"] is not None for match in matches.values()])
     if lonely := sorted(set(writers.tolist()) - set(writers[~forged].tolist())):
         raise ValueError(f"`folder` must hold genuine signatures of every writer, got none of {lonely}.")
-    return Signatures(np.stack([_read(path, size) for path in matches]), writers, forged)
+    images, bad = [], []
+    for path in matches:
+        try:
+            images.append(_read(path, size))
+        except ValueError as error:
+            bad.append(str(error))
+    if bad:
+        some = "\n".join(bad[:20])
+        raise ValueError(f"`folder` must hold scans of signatures, got {len(bad)} bad ones of {len(matches)}:\n{some}")
+    return Signatures(np.stack(images), writers, forged)
 
 
 def _matches(paths, folder):
     """`{path: match of the layout}` for the files of a folder."""
     for name, pattern in LAYOUTS.items():
-        matches = {path: re.fullmatch(pattern + r"\.\w+", relative) for relative, path in paths.items()}
+        matches = {path: re.fullmatch(pattern + r"\.\w+", relative, re.IGNORECASE) for relative, path in paths.items()}
         found = [match for match in matches.values() if match]
         if not found or (name == "paired folders" and not any(match["forged"] for match in found)):
             continue
@@ -105,7 +118,8 @@ def preprocess_signature(image, size=SIZE):
 
     Args:
         image: `(h, w)`, `(h, w, 1)` or `(h, w, 3)`, floats in [0, 1]: dark ink on lighter paper, upright. Shadows
-            wider than strokes and letters are taken out; dirt smaller than a dot is, too.
+            wider than strokes and letters are taken out; so are dirt, ruled lines and the scanner's edge. Stamps and
+            printed text are ink: cut them off first.
         size: height and width of the result; the ink is scaled to fit.
 
     Returns:
@@ -125,9 +139,9 @@ def preprocess_signature(image, size=SIZE):
         raise ValueError("`image` must show ink on paper, got an empty one, or ink too faint to tell from the paper.")
     if ink.mean() > LARGEST_SHARE:
         raise ValueError(f"`image` must be mostly paper, got {ink.mean():.0%} of it dark.")
-    ink = morphology.remove_small_objects(ink, max_size=max(3, int(SPECK * ink.sum())), connectivity=2)
+    ink = _without_dirt(_without_lines(ink))
     if not ink.any():
-        raise ValueError("`image` must show a signature, got specks of dirt.")
+        raise ValueError("`image` must show a signature, got specks of dirt or printed lines.")
     paper, dark = share[~ink].mean(), np.percentile(share[ink], 5)
     shade = np.where(ink, ((paper - share) / (paper - dark)).clip(0, 1), 0).astype("float32")
     rows, columns = ndimage.find_objects(ink.astype(int))[0]
@@ -183,6 +197,30 @@ def _paper(grey):
         [length * block for length in reversed(coarse.shape)], Image.Resampling.BILINEAR
     )
     return np.asarray(fine)[: grey.shape[0], : grey.shape[1]]
+
+
+def _without_lines(ink):
+    """Leave out what is straight and spans the scan: lines across it, and from top to bottom at its sides."""
+    kept = ink.copy()
+    for axis, share in ((1, LINE), (0, 0.95)):  # a letter may well be as high as a scan that was cut closely
+        length, thick = ink.shape[axis], 2 * max(1, ink.shape[1 - axis] // 200) + 1
+        line = ndimage.maximum_filter1d(ink.astype("uint8"), thick, axis=1 - axis)  # nearly straight will do
+        line = ndimage.minimum_filter1d(line, int(share * length), axis=axis, mode="constant")
+        line = ndimage.maximum_filter1d(line, int(share * length), axis=axis, mode="constant") > 0
+        if axis == 0:
+            line[:, ink.shape[1] // 10 : -(ink.shape[1] // 10)] = False
+        kept &= ~line
+    return kept
+
+
+def _without_dirt(ink):
+    """Leave out specks, and marks that are few and far from all others: dust, the number of a page."""
+    parts, _ = ndimage.label(ink, np.ones((3, 3)))
+    ink = ink & (np.bincount(parts.ravel()) > max(3, int(SPECK * ink.sum())))[parts]
+    coarse, block = _coarse(ink.astype("float32"), np.sum)
+    groups, count = ndimage.label(ndimage.binary_dilation(coarse > 0, np.ones((FAR, FAR))))
+    large = ndimage.sum_labels(coarse, groups, np.arange(count + 1)) >= FEW * ink.sum()
+    return ink & np.kron(large[groups], np.ones((block, block), bool))[: ink.shape[0], : ink.shape[1]]
 
 
 def _centred(shade, height, width):
