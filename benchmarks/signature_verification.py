@@ -5,19 +5,24 @@ split: 150 writers to train on, 30 of them for the early stop and the threshold,
 with 5 references. Skilled and random forgeries (one genuine signature of each other writer) are never mixed; intervals
 are bootstrapped over test writers. The baseline, chosen when the generator's skill was frozen, is the distance between
 histograms of gradients to the nearest reference. Seconds are the processor's, of training, over the number of cores.
+
+Scans of your own in `$DLARCH_DATA_DIR/signatures`, in any layout of `load_signatures` and with forgeries, are measured
+as well where there are some: a third of their writers to test, a network trained on the others, and one trained on
+generated writers alone.
 """
 
 import os
 import tempfile
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from skimage.feature import hog
 
 from benchmarks import runner
-from dlarch_keras.datasets.signature_folders import Signatures
+from dlarch_keras.datasets import data_dir
+from dlarch_keras.datasets.signature_folders import Signatures, load_signatures
 from dlarch_keras.datasets.signatures import make_signatures
 from dlarch_keras.metrics.verification import equal_error_rate, group_interval
 from dlarch_keras.signature_trials import operating_point, verification_trials
@@ -29,6 +34,8 @@ KINDS = ("skilled", "random")
 RATES = ("genuine rejected", "skilled accepted", "random accepted")
 SKILLS = (0.0, 0.25, 0.75, 1.0)
 PEOPLE, QUERIES = 200_000, 200  # five references each: a million
+SCANS = data_dir() / "signatures"
+HISTOGRAMS = "histograms of gradients"
 
 
 @cache
@@ -52,6 +59,17 @@ def histograms(images):
     return np.stack([hog(image[..., 0], 9, (16, 16), (2, 2)) for image in images])
 
 
+def trained(training, seed):
+    """A network, the rows held back, and the seconds of training."""
+    start = time.process_time()
+    network, held_back = train_signature_network(*training, seed=seed)
+    return network, held_back, (time.process_time() - start) / os.cpu_count()
+
+
+def baseline(images, writers, forged):
+    return rates(verification_trials(histograms(images), writers, forged, distance=nearest), HISTOGRAMS)
+
+
 def rates(trials, name):
     """Equal error rates and their intervals over writers."""
     found = {}
@@ -69,9 +87,7 @@ def split(seed):
     data = signatures()
     test = split_writers(data.writers, 0.25, seed)
     training = [part[~test] for part in data]
-    start = time.process_time()
-    network, held_back = train_signature_network(*training, seed=seed)
-    seconds = (time.process_time() - start) / os.cpu_count()
+    network, held_back, seconds = trained(training, seed)
     verifier = SignatureVerifier(network)
     threshold = verifier.calibrate(*(part[held_back] for part in training)).threshold
     writers, forged = data.writers[test], data.forged[test]
@@ -79,8 +95,7 @@ def split(seed):
     point = operating_point(trials, threshold)
     found = rates(trials, "network")
     found |= {f"network, development threshold, {rate}": value for rate, value in zip(RATES, point[1:])}
-    baseline = verification_trials(histograms(data.images[test]), writers, forged, distance=nearest)
-    found |= rates(baseline, "histograms of gradients")
+    found |= baseline(data.images[test], writers, forged)
     genuine = test & ~data.forged
     for skill in SKILLS:
         fakes = forgeries(skill)
@@ -91,17 +106,39 @@ def split(seed):
     return found, seconds, verifier
 
 
-def figure(name):
+@cache
+def scans():
+    return load_signatures(SCANS)
+
+
+@cache
+def split_of_scans(trained_on, seed):
+    """The figures on scans of a network trained on the other writers' scans, or on generated writers alone."""
+    data = scans()
+    test = split_writers(data.writers, 1 / 3, seed)
+    tested = [part[test] for part in data]
+    if trained_on == HISTOGRAMS:
+        return baseline(*tested), 0.0, split(seed)[2]
+    if trained_on == "generated writers":
+        _, seconds, verifier = split(seed)
+    else:
+        network, _, seconds = trained([part[~test] for part in data], seed)
+        verifier = SignatureVerifier(network)
+    trials = verification_trials(verifier.network.embed(tested[0]), *tested[1:])
+    return rates(trials, trained_on), seconds, verifier
+
+
+def figure(name, measure=split, dataset="generated signatures"):
     def task(seed):
-        found, seconds, verifier = split(seed)
-        return result(name, found[name], seconds, verifier)
+        found, seconds, verifier = measure(seed)
+        return result(name, found[name], seconds, verifier, dataset)
 
     return task
 
 
-def result(name, value, seconds, verifier):
+def result(name, value, seconds, verifier, dataset="generated signatures"):
     parameters = verifier.network.embedding.count_params()
-    return runner.row("generated signatures", name.split(", ", 1)[1], value, seconds, parameters)
+    return runner.row(dataset, name.split(", ", 1)[1], value, seconds, parameters)
 
 
 @cache
@@ -136,17 +173,21 @@ def million_task(metric):
     return task
 
 
+ERRORS = [f"{kind} EER{end}" for kind in KINDS for end in ("", ", 95 % from", ", 95 % to")]
 NAMES = [
-    *(f"{who}, {kind} EER{end}" for who in ("network", "histograms of gradients") for kind in KINDS
-      for end in ("", ", 95 % from", ", 95 % to")),
+    *(f"{who}, {error}" for who in ("network", HISTOGRAMS) for error in ERRORS),
     *(f"network, development threshold, {what}" for what in RATES),
     *(f"network, skilled EER at skill {skill:g}" for skill in SKILLS),
-]  # fmt: skip
+]
 TASKS = {name: figure(name) for name in NAMES}
 TASKS |= {
     f"a million enrolled, {metric}": million_task(metric)
     for metric in ("ms a query", "seconds to save", "seconds to load")
 }
+if SCANS.is_dir():
+    for trained_on in ("scans", "generated writers", HISTOGRAMS):
+        measure = partial(split_of_scans, trained_on)
+        TASKS |= {f"scans, {trained_on}, {e}": figure(f"{trained_on}, {e}", measure, "scans") for e in ERRORS}
 
 if __name__ == "__main__":
     runner.main("signature_verification", TASKS, seeds=5)
