@@ -112,6 +112,28 @@ def labels(name, value, count=None):
     return value
 
 
+def groups(name, value, y):
+    """Return the group of each class of `y`, in the classes' order, as numbers from 0 on, or raise a `ValueError`.
+
+    Args:
+        name: the argument's name, for the message.
+        value: the group of each example, integers or strings; None if all are one.
+        y: NumPy array of class labels, `(n,)`.
+    """
+    _, first, classes = np.unique(y, return_index=True, return_inverse=True)
+    if value is None:
+        return np.zeros(len(first), int)
+    value = np.asarray(value)
+    if value.shape != y.shape or value.dtype.kind not in "iuU":
+        raise ValueError(
+            f"`{name}` must name the group of each of {len(y)} examples by an integer or a string, "
+            f"got {value.dtype} of shape {value.shape}."
+        )
+    if (odd := value != value[first][classes]).any():
+        raise ValueError(f"`{name}` must keep each class within one group, got class {y[odd][0]} in several.")
+    return np.unique(value[first], return_inverse=True)[1]
+
+
 def pair_labels(name, value, count):
     """Return what says of each pair whether it is a similar one as a NumPy array, or raise a `ValueError`.
 

@@ -254,13 +254,18 @@ class BalancedBatches(keras.utils.PyDataset):
         seed: integer; None for other batches in each process.
         steps: batches an epoch; None for as many as `x` has room for.
         augment: function of a batch `(m, ...)` and a `numpy.random.Generator` that returns a changed batch; or None.
+        groups: the group of each example, `(n,)`, integers or strings, such as a letter's alphabet: a batch then takes
+            its classes from few groups, because those of one are the hardest to tell apart. None: from anywhere.
+        per_group: classes from each group, at most.
         **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
 
     Raises:
         ValueError: for a class with fewer than `examples` examples, fewer than `classes` classes, bad arrays.
     """
 
-    def __init__(self, x, y, classes, examples, seed=None, steps=None, augment=None, **kwargs):
+    def __init__(
+        self, x, y, classes, examples, seed=None, steps=None, augment=None, groups=None, per_group=8, **kwargs
+    ):
         super().__init__(**kwargs)
         self.x = checks.array("x", x, (None,) * max(getattr(x, "ndim", 2), 1))
         self.y = checks.labels("y", y, len(self.x))
@@ -281,6 +286,11 @@ class BalancedBatches(keras.utils.PyDataset):
         if augment is not None and not callable(augment):
             raise ValueError(f"`augment` must be a function of a batch and a random generator, got {augment!r}.")
         self.augment = augment
+        self.per_group = self.classes if groups is None else checks.whole("per_group", per_group, 1)
+        group_of = checks.groups("groups", groups, self.y)
+        self._groups = [np.flatnonzero(group_of == group) for group in range(group_of.max() + 1)]
+        if sum(min(len(group), self.per_group) for group in self._groups) < self.classes:
+            raise ValueError(f"`groups` must hold {classes} classes, {per_group} from each, got {len(self._groups)}.")
         self.epoch = 0
 
     def __len__(self):
@@ -288,7 +298,11 @@ class BalancedBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         random = np.random.default_rng([self.seed, self.epoch, index])
-        chosen = random.choice(len(self._rows), self.classes, replace=False)
+        chosen = []
+        for group in random.permutation(len(self._groups)):
+            members = self._groups[group]
+            count = min(len(members), self.per_group, self.classes - len(chosen))
+            chosen.extend(random.choice(members, count, replace=False))
         rows = np.concatenate([random.choice(self._rows[each], self.examples, replace=False) for each in chosen])
         x = self.x[rows] if self.augment is None else self.augment(self.x[rows], random)
         return x, self.y[rows]

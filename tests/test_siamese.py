@@ -491,6 +491,17 @@ def test_steps():
     assert len(BalancedBatches(images(9), np.zeros(9, int) + (np.arange(9) > 5), 2, 3)) == 1
 
 
+def test_batches_of_few_groups():
+    """Eight classes in four groups: four classes are both of each of two groups."""
+    y = np.repeat(np.arange(8), 5)
+    data = BalancedBatches(images(40), y, 4, 2, seed=0, steps=30, groups=np.char.add("group ", (y // 2).astype(str)))
+    for _, batch_y in epoch_of(data, 0):
+        assert len({*batch_y}) == 4 and len({*(batch_y // 2)}) == 2
+    assert {*np.concatenate([batch_y for _, batch_y in epoch_of(data, 0)])} == {*range(8)}
+    one_each = BalancedBatches(images(40), y, 4, 2, seed=0, groups=y // 2, per_group=1)
+    assert all(len({*(batch_y // 2)}) == 4 for _, batch_y in epoch_of(one_each, 0))
+
+
 def test_augmentation_is_part_of_the_batch():
     def noise(x, random):
         return x + random.normal(0, 0.1, x.shape).astype("float32")
@@ -662,6 +673,11 @@ def test_bad_images_for_batches_are_refused(kind):
         ({"seed": "a"}, "`seed` must be a whole number"),
         ({"steps": 0}, "`steps` must be a whole number of at least 1"),
         ({"augment": 3}, "`augment` must be a function"),
+        ({"groups": np.zeros(39, int)}, "`groups` must name the group of each of 40 examples"),
+        ({"groups": np.zeros(40)}, "`groups` must name the group of each of 40 examples"),
+        ({"groups": np.arange(40)}, "`groups` must keep each class within one group"),
+        ({"groups": np.zeros(40, int), "per_group": 0}, "`per_group` must be a whole number of at least 1"),
+        ({"groups": np.zeros(40, int), "per_group": 2}, "`groups` must hold 3 classes, 2 from each, got 1"),
     ],
 )
 def test_bad_settings_of_batches_are_refused(arguments, message):

@@ -50,14 +50,16 @@ def n_way_accuracy(embeddings, y, ways=20, shots=1, episodes=400, groups=None, p
     rng = checks.random("seed", seed)
     if not isinstance(prototypes, bool):
         raise ValueError(f"`prototypes` must be True or False, got {prototypes!r}.")
-    classes, first, numbers, counts = np.unique(y, return_index=True, return_inverse=True, return_counts=True)
+    classes, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
     if counts.min() <= shots:
         raise ValueError(
             f"`y` must hold {shots + 1} examples or more of each class, {shots} to show and one to ask for, "
             f"got {counts.min()} of class {classes[counts.argmin()]}."
         )
     rows = np.split(np.argsort(numbers, kind="stable"), np.cumsum(counts)[:-1])
-    pools = [pool for pool in _pools(groups, y, first) if len(pool) >= ways]
+    group_of = checks.groups("groups", groups, y)
+    pools = [np.flatnonzero(group_of == group) for group in range(group_of.max() + 1)]
+    pools = [pool for pool in pools if len(pool) >= ways]
     if not pools:
         raise ValueError(
             f"`ways` must be no more than the classes of a group, or of all, got {ways} of {len(classes)} classes."
@@ -132,24 +134,6 @@ def expected_accuracy(same, different, ways):
     different = np.sort(checks.array("different", different, (None,), minimum=0))
     farther = 1 - np.searchsorted(different, same, side="right") / len(different)
     return float(np.mean(farther ** (checks.whole("ways", ways, 2) - 1)))
-
-
-def _pools(groups, y, first):
-    """The classes of each group, as numbers of classes in order; `first`: an example of each class."""
-    if groups is None:
-        return [np.arange(len(first))]
-    groups = np.asarray(groups)
-    if groups.shape != y.shape or groups.dtype.kind not in "iuU":
-        raise ValueError(
-            f"`groups` must name the group of each of {len(y)} examples by an integer or a string, "
-            f"got {groups.dtype} of shape {groups.shape}."
-        )
-    split = [each for each in np.unique(groups) if np.isin(y, y[groups != each])[groups == each].any()]
-    if split:
-        raise ValueError(
-            f"`groups` must keep each class within one group, got one that is in {split[0]!r} and another."
-        )
-    return [np.flatnonzero(groups[first] == each) for each in np.unique(groups)]
 
 
 def _distances(distance, queries, support):
