@@ -146,7 +146,7 @@ def ours(length, seed):
     filters, blocks, peak, epochs, steps = TRAINING[length]
 
     def train():
-        generator = in_bfloat16(lambda: srgan.subpixel_generator(1, SCALE, filters, blocks, seed))
+        generator = runner.in_bfloat16(lambda: srgan.subpixel_generator(1, SCALE, filters, blocks, seed))
         rate = keras.optimizers.schedules.CosineDecay(peak, epochs * steps, alpha=0.01)
         several = runner.several_steps()
         generator.compile(keras.optimizers.Adam(rate), "mae", steps_per_execution=several, jit_compile=False)
@@ -158,16 +158,6 @@ def ours(length, seed):
         return run(generator, epochs, BATCH, pairs)
 
     return kept(f"{length}_{seed}", train)
-
-
-def in_bfloat16(build):
-    """What `build` makes, set up to compute with numbers of 16 bits, which some processors do twice as fast."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        return build()
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def recipe(seed):
