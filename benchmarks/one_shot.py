@@ -109,7 +109,7 @@ def representation(method, seed):
     if method == "PCA":
         return lambda x: reduction().transform(x.reshape(len(x), -1)), 0.0, reduction().components_.size
     model, seconds = trained("glyphs" if method == "fonts only" else "Omniglot", seed)
-    return model.embed, seconds, model.count_params()
+    return model.embed, seconds, model.embedding.count_params()
 
 
 def runs(method, seed):

@@ -8,6 +8,7 @@ from . import checks
 from .metrics.verification import equal_error_rate, error_rates
 
 REFERENCES = 5
+LEAST_SPREAD = 0.3  # for codes of length 1, whose distances are at most 2
 
 
 class Trials(NamedTuple):
@@ -23,9 +24,21 @@ class Trials(NamedTuple):
         return self.distances[rows], (self.kinds[rows] == kind).astype(int), self.writers[rows]
 
 
-def reference_distance(embeddings, references):
+def mean_distance(embeddings, references):
     """How far signatures are from a writer's references: the mean of the distances to each, `(n,)`."""
     return np.linalg.norm(embeddings[:, None] - references[None], axis=-1).mean(axis=1)
+
+
+def reference_distance(embeddings, references):
+    """The mean distance to a writer's references, over the writer's own spread: `(n,)`.
+
+    The spread is the mean distance of the references among each other (0 for a single one) plus `LEAST_SPREAD`, so that
+    a few that lie close by chance do not make it too small. A writer who varies more is given more room, with one
+    threshold for all.
+    """
+    count = len(references)
+    among = mean_distance(references, references).sum() / max(count - 1, 1)  # each is at 0 from itself
+    return mean_distance(embeddings, references) / (among + LEAST_SPREAD)
 
 
 def verification_trials(embeddings, writers, forged, references=REFERENCES, seed=0, distance=reference_distance):

@@ -22,6 +22,7 @@ from .signature_trials import (
     REFERENCES,
     OperatingPoint,
     check_signatures,
+    mean_distance,
     operating_point,
     reference_distance,
     verification_trials,
@@ -41,9 +42,10 @@ class Decision(NamedTuple):
 
 
 class SignatureVerifier:
-    """Accepts a signature if its mean distance to a writer's enrolled references is at most a threshold.
+    """Accepts a signature if its `reference_distance` to a writer's enrolled references is at most a threshold.
 
-    `calibrate` it on development writers, `enroll` people, then `verify`. The threshold is one for all writers. All
+    That is the mean distance to them, measured by how far they are from each other. `calibrate` on development writers,
+    `enroll` people, then `verify`. The threshold is one for all writers. All
     images are those of `datasets.preprocess_signature`; names are compared as text. Nothing notices a scan that
     is turned or upside down, and the decision on it means nothing: turn scans upright first.
 
@@ -84,7 +86,8 @@ class SignatureVerifier:
             ValueError: for bad arrays, rates or numbers; a writer with a single genuine signature.
         """
         images, writers, forged = check_signatures(self._images("images", images), writers, forged)
-        trials = verification_trials(self.network.embed(images), writers, forged, references, seed)
+        labelled = self.network.embed(images), writers, forged, references, seed
+        trials = verification_trials(*labelled)
         kind = "skilled" if forged.any() else "random"
         distances, different, _ = trials.pairs(kind)
         if false_acceptance is None:
@@ -92,6 +95,7 @@ class SignatureVerifier:
         else:
             threshold = threshold_at(distances, different, false_acceptance)
         self.operating_point = operating_point(trials, threshold)
+        trials = verification_trials(*labelled, distance=mean_distance)
         genuine, random = (trials.distances[trials.kinds == kind] for kind in ("genuine", "random"))
         self.disagreement = float(max(genuine.max(), np.median(random)))
         return self.operating_point
@@ -114,7 +118,7 @@ class SignatureVerifier:
             raise ValueError("`images` must hold 2 signatures or more, got 1: nothing tells how much they vary.")
         embeddings = self.network.embed(images)
         rows = np.arange(len(embeddings))
-        distances = [reference_distance(embeddings[[row]], embeddings[rows != row])[0] for row in rows]
+        distances = [mean_distance(embeddings[[row]], embeddings[rows != row])[0] for row in rows]
         if (most := max(distances)) > self.disagreement:
             raise ValueError(
                 f"`images` must agree with each other, got a distance of {most:.3g} between number "

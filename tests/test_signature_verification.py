@@ -13,7 +13,7 @@ from dlarch_keras import signature_verification
 from dlarch_keras.datasets.signatures import make_signatures
 from dlarch_keras.metrics.verification import equal_error_rate, error_rates
 from dlarch_keras.siamese import SiameseNetwork
-from dlarch_keras.signature_trials import operating_point, reference_distance, verification_trials
+from dlarch_keras.signature_trials import mean_distance, operating_point, reference_distance, verification_trials
 from dlarch_keras.signature_verification import (
     BestAverage,
     WriterBatches,
@@ -123,7 +123,7 @@ def test_trials_by_hand():
     """On a line: writer 0 at 0, 0, 3, a forgery at 5, writer 1 at 10, 10, 14. All but one genuine are references."""
     embeddings = np.array([[0.0], [0], [3], [5], [10], [10], [14]])
     writers, forged = np.array([0, 0, 0, 0, 1, 1, 1]), np.arange(7) == 3
-    trials = verification_trials(embeddings, writers, forged, references=5)
+    trials = verification_trials(embeddings, writers, forged, references=5, distance=mean_distance)
     assert sorted(trials.kinds) == ["genuine"] * 2 + ["random"] * 2 + ["skilled"]
     np.testing.assert_array_equal(trials.writers[trials.kinds == "skilled"], [0])
     skilled = trials.distances[trials.kinds == "skilled"].item()
@@ -136,7 +136,14 @@ def test_trials_by_hand():
 
 def test_the_distance_is_the_mean_over_references():
     references = np.array([[0.0, 0.0], [3.0, 4.0]])
-    np.testing.assert_allclose(reference_distance(np.array([[0.0, 0.0], [6.0, 8.0]]), references), [2.5, 7.5])
+    np.testing.assert_allclose(mean_distance(np.array([[0.0, 0.0], [6.0, 8.0]]), references), [2.5, 7.5])
+
+
+def test_the_distance_is_measured_by_the_writers_spread():
+    queries, references = np.array([[0.0], [10.0]]), np.array([[0.0], [0.5], [2.0]])  # at .5, 1.5 and 2 from each other
+    want = np.array([2.5 / 3, 10 - 2.5 / 3]) / (4 / 3 + 0.3)
+    np.testing.assert_allclose(reference_distance(queries, references), want)
+    np.testing.assert_allclose(reference_distance(queries, references[:1]), [0, 10 / 0.3])
 
 
 def test_a_reference_is_never_a_trial():
@@ -226,7 +233,7 @@ def test_a_decision(data, verifier):
     image = genuine(data, 2)[6]
     decision = verifier.verify(2, image)
     codes = verifier.network.embed(np.concatenate([image[None], genuine(data, 2)[:5]]))
-    assert decision.distance == pytest.approx(np.linalg.norm(codes[1:] - codes[0], axis=1).mean(), rel=1e-4)
+    assert decision.distance == pytest.approx(reference_distance(codes[:1], codes[1:]).item(), rel=1e-4)
     assert decision.accepted == (decision.distance <= verifier.operating_point.threshold)
     assert decision.operating_point == verifier.operating_point
     assert verifier.verify("2", image) == decision
