@@ -2,11 +2,11 @@
 
 Trained on the 30 alphabets of the background set, judged on Lake's 20 runs within an alphabet of the evaluation set,
 and on episodes of all its characters (*unstructured*, easier), after the last epoch. Training draws the characters of a
-batch from four alphabets and computes in bfloat16. These and the network's width were chosen on five alphabets held back
-from the background set, after two narrower trainings, one seed each, had been measured here (Lake's runs: 91.75 and
-92.0 %; unstructured, 5-way: 97.7 and 97.6 %). Beside it: pixels, PCA, and the same network trained on glyphs from fonts
-alone, which has never seen a drawing by a hand. Seconds are the processor's, of training alone, over the number of
-cores. A killed run goes on at its last epoch.
+batch from four alphabets and computes in bfloat16. These and the network's width were chosen on five alphabets held
+back from the background set, after two narrower trainings, one seed each, had been measured here (Lake's runs: 91.75
+and 92.0 %; unstructured, 5-way: 97.7 and 97.6 %). Beside it: pixels, PCA, and the same network trained on glyphs from
+fonts alone, which has never seen a drawing by a hand. Seconds are the processor's, of training alone, over the number
+of cores. A killed run goes on at its last epoch.
 """
 
 import json
