@@ -19,6 +19,7 @@ IMAGES = 'x = np.random.default_rng(0).random((96, 20, 14, 3)).astype("float32")
 YOUR_DATA = {
     "03_anomaly_detection": "import pandas as pd; rng = np.random.default_rng(0); x = pd.DataFrame({"
     '"kind": rng.choice(["a", "b"], 200), "size": rng.normal(size=200), "age": rng.choice([1, 2, np.nan], 200)})',
+    "12_signature_verification": "from dlarch_keras.datasets import make_signatures; x = make_signatures(8, 5, 3)",
 }
 
 
