@@ -26,7 +26,7 @@ from dlarch_keras.one_shot import convolutional_embedding, jitter, with_rotation
 
 SHAPE = (28, 28, 1)
 FILTERS = (64, 64, 128, 256)
-STEPS, EPOCHS, WARMUP = 100, 64, 100
+STEPS, EPOCHS, WARMUP = 100, 56, 100
 COMPONENTS = 64
 DATASETS = {"Omniglot": cache(load_omniglot), "glyphs": cache(load_glyphs)}
 
