@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from benchmarks.siamese import pair_accuracy, pairs_of
 from dlarch_keras import BalancedBatches, ContrastiveLoss, NTXentLoss, SiameseNetwork, TripletLoss, networks
-from dlarch_keras.siamese import PairLoss, euclidean
+from dlarch_keras.siamese import PairLoss, all_to_all, euclidean
 from dlarch_keras.training import Model, value_and_grad
 from tests import properties
 from tests.bad_input import bad_arrays
@@ -191,6 +191,17 @@ def gradient(loss, points, y):
         lambda: loss(euclidean(variable[:, None], variable[None]), np.not_equal.outer(y, y)), [variable]
     )
     return ops.convert_to_numpy(slope)
+
+
+def test_distances_of_all_to_all():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(9, 5)).astype("float32")
+    vectors[1] = vectors[0]
+    want = np.linalg.norm(vectors[:, None] - vectors[None], axis=-1)
+    variable = keras.Variable(vectors)
+    np.testing.assert_allclose(ops.convert_to_numpy(all_to_all(variable)), want, atol=2e-3)
+    _, (gradient,) = value_and_grad(lambda: ops.sum(all_to_all(variable)), [variable])
+    assert np.isfinite(ops.convert_to_numpy(gradient)).all()
 
 
 @pytest.mark.parametrize(
