@@ -112,6 +112,25 @@ def test_the_figures_of_the_siamese_network():
         assert figures("siamese", task) in README
 
 
+def percent(name, *tasks, scale=1):
+    """`value ± sd` in per cent, to one digit, as the cells of a row."""
+    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / f"{name}.csv").set_index("task").loc[list(tasks)]
+    pairs = (scale * results[["value", "sd"]]).itertuples(index=False)
+    return " | ".join(f"{value:.1f} ± {sd:.1f}" if sd else f"{value:.1f}" for value, sd in pairs)
+
+
+def test_the_figures_of_one_shot_learning():
+    for method in ("pixels", "PCA", "fonts only", "network"):
+        exams = ("Lake's runs", "unstructured, 5-way 1-shot", "unstructured, 20-way 1-shot")
+        assert f"| {percent('one_shot', *(f'{method}, {exam}' for exam in exams))} |" in README
+
+
+def test_the_figures_of_signature_verification():
+    for method in ("histograms of gradients", "histograms of gradients by spread", "network"):
+        kinds = (f"{method}, {kind} EER" for kind in ("skilled", "random"))
+        assert f"| {percent('signature_verification', *kinds, scale=100)} |" in README
+
+
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
