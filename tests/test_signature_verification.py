@@ -170,7 +170,7 @@ def test_it_learns_signatures():
     network = SiameseNetwork(signature_embedding((32, 64, 1), (8, 16, 32), 32, seed=0), signature_verification.LOSS)
 
     def errors():
-        trials = verification_trials(network.embed(data.images), data.writers, data.forged)
+        trials = verification_trials(network.embed(data.images), data.writers, data.forged, distance=mean_distance)
         return sum(equal_error_rate(*trials.pairs(kind)[:2])[0] for kind in ("skilled", "random"))
 
     before = errors()
