@@ -395,7 +395,8 @@ class KilledBeforeSaving(keras.callbacks.BackupAndRestore):
 
 def test_a_killed_benchmark_goes_on_where_it_was(tmp_path, monkeypatch):
     x = np.random.default_rng(0).random((160, 28, 28, 1), "float32")
-    monkeypatch.setattr(benchmark, "DATASETS", {"toy": lambda: ((x, np.arange(40).repeat(4)), None, None)})
+    alphabets = np.array(["a", "b", "c", "d"]).repeat(10)
+    monkeypatch.setattr(benchmark, "DATASETS", {"toy": lambda: ((x, np.arange(40).repeat(4)), None, alphabets)})
     monkeypatch.setattr(benchmark, "STEPS", 2)
     monkeypatch.setattr(benchmark, "WARMUP", 1)
     vectors = []
