@@ -10,7 +10,8 @@ those of
 
     python -m benchmarks.pix2pix --only scenes --seeds 3
     python -m benchmarks.pix2pix --only BSDS500 --seeds 1
-    python -m benchmarks.pix2pix --only roofs --seeds 1
+
+and `--only roofs` measures what is not among them.
 """
 
 import os

@@ -16,7 +16,8 @@ Seconds are the processor's, of training alone, over the number of cores. The fi
 
     python -m benchmarks.srgan --only bicubic --seeds 1
     python -m benchmarks.srgan --only recipe --seeds 1
-    python -m benchmarks.srgan --only ours --seeds 3
+    python -m benchmarks.srgan --only short --seeds 3
+    python -m benchmarks.srgan --only long --seeds 2
 """
 
 import json
