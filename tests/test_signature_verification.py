@@ -192,12 +192,11 @@ def test_the_seed_is_all_that_counts_and_the_rate_ends_at_0(data):
     assert float(first.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
 
 
-def test_an_image_full_of_strokes_is_accepted(data, verifier):
+def test_an_image_full_of_strokes_is_accepted(verifier):
     """Shrunk, a fine scan leaves hardly a pixel inside that is exactly 0."""
     image = np.zeros((*SIZE, 1), "float32")
     image[2:-2, 2:-2] = np.random.default_rng(0).uniform(0.05, 1, (SIZE[0] - 4, SIZE[1] - 4, 1))
-    verifier.enroll("ada", genuine(data, 2)[:5])
-    assert verifier.verify("ada", image).distance > 0
+    assert verifier.verify(2, image).distance > 0
 
 
 def test_training_returns_the_best_average(data):
