@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from dlarch_keras import GAN, Autoencoder, DenoisingAutoencoder
+from dlarch_keras import Autoencoder, DenoisingAutoencoder
 from dlarch_keras.denoising_autoencoder import GaussianCorruption
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests import test_conditional_vae, test_gan, test_pix2pix, test_siamese, test_srgan, test_vae, test_wgan_gp
