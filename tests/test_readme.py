@@ -1,136 +1,80 @@
-"""The README's figures are those of the stored results, and what it links to is there."""
+"""The figures of README.md and RESULTS.md are those of the stored results, and what they link to is there."""
 
 import re
-from pathlib import Path
+import shutil
 
 import pandas as pd
+import pytest
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from scripts import write_results
+from scripts.write_results import END, RESULTS, ROOT, START, TEMPLATES, UNFINISHED, fill, pages, read
 
-
-def test_the_results_table_shows_the_measured_figures():
-    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "autoencoder.csv").set_index("task")
-    for k in (2, 30, 32):
-        pca, ours = results.loc[f"PCA, k={k}"], results.loc[f"autoencoder, k={k}"]
-        row = f"| {k} | {pca['value']:.5f} | {ours['value']:.5f} ± {ours['sd']:.5f} | {ours['seconds']:.0f} |"
-        assert row in README
+SOURCES = sorted({name for path in TEMPLATES.iterdir() for name in re.findall(r"\{(\w+)[.:]", path.read_text("utf-8"))})
 
 
-def test_the_overhead_is_the_measured_one():
-    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "training.csv").set_index("task")
-    for task in ("Model.fit", "Model.fit, steps_per_execution=10"):
-        ratio = results.loc[task]
-        assert f"{ratio['value']:.2f} ± {ratio['sd']:.2f}" in README
+@pytest.fixture
+def changed(tmp_path):
+    """A function: the pages after one file of results has been changed by another function."""
+
+    def write(name, change):
+        folder = shutil.copytree(RESULTS, tmp_path / "results", dirs_exist_ok=True)
+        change(pd.read_csv(folder / f"{name}.csv")).to_csv(folder / f"{name}.csv", index=False)
+        return pages(folder)
+
+    return write
 
 
-def figures(name, *tasks):
-    """`value ± sd` of tasks, as the README prints them: decibels to two digits, L1 to four, others to three."""
-    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / f"{name}.csv").set_index("task").loc[list(tasks)]
-    digits = [2 if "dB" in metric else 4 if metric == "L1" else 3 for metric in results["metric"]]
-    return " and ".join(
-        f"{value:.{n}f} ± {sd:.{n}f}" if sd else f"{value:.{n}f}"
-        for value, sd, n in zip(results["value"], results["sd"], digits)
-    )
+def test_the_figures_are_the_measured_ones():
+    for path, text in pages().items():
+        assert path.read_text("utf-8") == text, f"run `python scripts/write_results.py`: {path.name} is out of step"
 
 
-def adbench(method):
-    """Mean AUROC over the eight contaminated sets."""
-    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "anomaly_detection.csv")
-    rows = results[results["task"].str.fullmatch(rf"{method}, [^,]+, contaminated")]
-    assert len(rows) == 8
-    return f"{rows['value'].mean():.3f}"
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in UNFINISHED])
+def test_a_change_of_the_results_shows_and_a_missing_task_is_an_error(name, changed):
+    assert changed(name, lambda table: table.assign(value=table["value"] + 1)) != pages()
+    with pytest.raises(KeyError, match=name):
+        changed(name, lambda table: table[:0])
 
 
-def test_the_table_of_denoising_and_detection():
-    nsl = [f"NSL-KDD, {metric}" for metric in ("AUROC", "F1")]
-    surfaces = [f"contrast 0.9, {part} AUROC" for part in ("pixel", "image")]
-    for ours, baseline in [
-        (
-            figures("denoising_autoencoder", "autoencoder 5k, test PSNR, dB"),
-            figures("denoising_autoencoder", "median filter, test PSNR, dB"),
-        ),
-        (
-            figures("denoising_autoencoder", "photographs, autoencoder"),
-            figures("denoising_autoencoder", "photographs, non-local means"),
-        ),
-        (adbench("detector"), adbench("isolation forest")),
-        tuple(
-            figures("anomaly_detection", *(f"{method}, {task}" for task in nsl))
-            for method in ("detector", "isolation forest")
-        ),
-        (
-            figures("image_anomaly_detection", "autoencoder, one digit"),
-            figures("image_anomaly_detection", "PCA, one digit"),
-        ),
-        tuple(
-            figures("image_anomaly_detection", *(f"{method}, {task}" for task in surfaces))
-            for method in ("autoencoder", "nearest neighbours")
-        ),
-    ]:
-        assert f"| {ours} | " in README
-        assert f" {baseline} | " in README
+def test_every_placeholder_is_filled():
+    for text in pages().values():
+        assert "{" not in text.split(START)[-1].split(END)[0]
 
 
-def test_the_figures_of_the_vae():
-    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "vae.csv").set_index("task")
-
-    def figure(task, digits=2):
-        value, sd = results.loc[task, ["value", "sd"]]
-        return f"{value:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd else "")
-
-    runs = {task.rsplit(", ", 1)[0] for task in results.index if not task.startswith("race")}
-    assert len(runs) == 4
-    for run in runs:
-        scores = [figure(f"{run}, {name}") for name in ("test −ELBO", "test NLL") if f"{run}, {name}" in results.index]
-        row = f"| {results.loc[f'{run}, test −ELBO', 'seconds']:.0f} | {' | '.join(scores)} |"
-        assert row in README
-    assert figure("race, test total") in README
-    assert figure("race, share of the recipe's seconds", 3) in README
+def test_what_is_not_run_yet_is_left_out(changed):
+    for text in changed("gan", lambda table: table[:0]).values():
+        assert "| GAN" not in text
+        assert "MNIST" in text
 
 
-def test_the_figures_of_translation():
-    for method in ("mean colour", "nearest drawing's picture", "L1 alone", "pix2pix"):
-        metrics = ("L1", "SSIM", "kernel distance")
-        row = " | ".join(figures("pix2pix", f"{method}, scenes, {metric}") for metric in metrics)
-        assert f"| {method} | {row} |" in README
+def test_writing_replaces_what_stood_there(tmp_path, monkeypatch):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before {{x: y}}\n{START}\nold\n{END}\nafter\n")
+    monkeypatch.setattr(write_results, "ROOT", tmp_path)
+    write_results.main()
+    text = readme.read_text("utf-8")
+    assert text.startswith(f"before {{x: y}}\n{START}\n\n| ") and text.endswith(f" |\n\n{END}\nafter\n")
+    assert "old" not in text
+    write_results.main()
+    assert readme.read_text("utf-8") == text
 
 
-def test_the_figures_of_super_resolution():
-    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / "srgan.csv").set_index("task")
-    trained = {task.split(", Set5")[0] for task in results.index if "Set5" in task}
-    for name in trained:
-        psnr, ssim = f"{name}, Set5, test PSNR, dB", f"{name}, Set5, test SSIM"
-        seconds = f"{results.loc[psnr, 'seconds']:.0f}" if name != "bicubic" else "–"
-        assert f" | {figures('srgan', psnr)} | {figures('srgan', ssim)} | {seconds} |" in README
-    race = [task for task in results.index if task.startswith("ours, short, race")]
-    assert len(race) == 2 and all(figures("srgan", task) in README for task in race)
+def test_how_figures_are_printed(tmp_path):
+    columns = ["task", "metric", "value", "sd", "seeds", "seconds"]
+    tasks = [
+        ("psnr, x", "test PSNR, dB", 20.646, 0.0121, 3, 1234.6),
+        ("errors", "skilled EER", 0.0802, 0.016, 5, 0.0),
+        ("distance", "kernel distance", 0.02737, 0.0, 1, 0.0),
+        *((f"detector, {name}", "AUROC", value, 0.1, 3, 4.0) for name, value in zip(write_results.ADBENCH, range(8))),
+    ]
+    pd.DataFrame(tasks, columns=columns).to_csv(tmp_path / "toy.csv", index=False)
+    template = "{toy: psnr, x} ({toy.seeds: psnr, x}), {toy.seconds: psnr, x} | {toy: errors}\n{toy: distance}"
+    expected = "20.65 ± 0.01 (3), 1,235 | 8.0 ± 1.6\n0.027\n"
+    assert fill(template, read(tmp_path)) == expected
+    assert fill("{toy: detector, *}, {toy.seconds: detector, *}", read(tmp_path)) == "3.500, 4\n"
 
 
-def test_the_figures_of_the_siamese_network():
-    for task in ("SiameseNetwork", "SiameseNetwork, time", "unseen digits, ours", "unseen digits, PCA"):
-        assert figures("siamese", task) in README
-
-
-def percent(name, *tasks, scale=1):
-    """`value ± sd` in per cent, to one digit, as the cells of a row."""
-    results = pd.read_csv(ROOT / "dlarch_keras" / "results" / f"{name}.csv").set_index("task").loc[list(tasks)]
-    pairs = (scale * results[["value", "sd"]]).itertuples(index=False)
-    return " | ".join(f"{value:.1f} ± {sd:.1f}" if sd else f"{value:.1f}" for value, sd in pairs)
-
-
-def test_the_figures_of_one_shot_learning():
-    for method in ("pixels", "PCA", "fonts only", "network"):
-        exams = ("Lake's runs", "unstructured, 5-way 1-shot", "unstructured, 20-way 1-shot")
-        assert f"| {percent('one_shot', *(f'{method}, {exam}' for exam in exams))} |" in README
-
-
-def test_the_figures_of_signature_verification():
-    for method in ("histograms of gradients", "histograms of gradients by spread", "network"):
-        kinds = (f"{method}, {kind} EER" for kind in ("skilled", "random"))
-        assert f"| {percent('signature_verification', *kinds, scale=100)} |" in README
-
-
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+@pytest.mark.parametrize("page", ["README.md", "RESULTS.md"])
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / page).read_text("utf-8")):
         assert (ROOT / target).exists(), target
