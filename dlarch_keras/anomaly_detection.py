@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .denoising_autoencoder import DenoisingAutoencoder, GaussianCorruption
 from .networks import dense_decoder, dense_encoder
+from .storage import replacing
 from .tables import TablePreparation
 from .training import forward
 
@@ -281,7 +282,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         }
         about = json.dumps(about, default=_plain)
         weights = {f"weight_{number}": weight for number, weight in enumerate(self.autoencoder_.get_weights())}
-        with open(path, "wb") as file:  # np.savez would add a suffix to a name
+        with replacing(path) as part, open(part, "wb") as file:  # np.savez would add a suffix to a name
             np.savez(
                 file,
                 about=about,

@@ -26,6 +26,7 @@ from . import checks
 from .autoencoder import Autoencoder
 from .denoising_autoencoder import Corruption
 from .networks import HiddenLayers
+from .storage import replacing
 from .training import forward
 
 WINDOW = 11  # pixels on a side of SSIM's window (Wang et al. 2004), and the smallest image
@@ -248,7 +249,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         state = {"parameters": self.get_params(), "offset": self.offset_, "channels": self.channels_}
         if not isinstance(self.random_state, (numbers.Integral, type(None))):
             state["parameters"]["random_state"] = None  # a generator in some state is no parameter to write down
-        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path, "w") as archive:
+        with replacing(path) as part, tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(part, "w") as archive:
             model = Path(folder) / "model.keras"
             self.autoencoder_.save(model)
             archive.write(model, model.name)

@@ -6,7 +6,6 @@ The file that keeps it holds no code: it is read without pickle, and only if its
 import hashlib
 import io
 import json
-import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -27,6 +26,7 @@ from .signature_trials import (
     reference_distance,
     verification_trials,
 )
+from .storage import replacing
 
 MAGIC = b"dlarch-keras signature verifier 1\n"
 DIGEST = 64  # hexadecimal digits of SHA-256
@@ -172,17 +172,8 @@ class SignatureVerifier:
             archive.writestr("settings.json", json.dumps(settings))
             archive.writestr("references.npz", table.getvalue())
         content = content.getvalue()
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            try:
-                file.write(MAGIC + hashlib.sha256(content).hexdigest().encode() + content)
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
-                os.replace(file.name, path)
-            except BaseException:
-                file.close()
-                os.unlink(file.name)
-                raise
+        with replacing(path) as part:
+            part.write_bytes(MAGIC + hashlib.sha256(content).hexdigest().encode() + content)
 
     @classmethod
     def load(cls, path):

@@ -26,11 +26,12 @@ trains: `super().compile({"generator": ..., "discriminator": ...})`; `self.optim
 import functools
 import inspect
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
 
-from . import checks
+from . import checks, replicas
 from .gradients import (
     CompositeOptimizer,
     RecordingScope,
@@ -39,6 +40,7 @@ from .gradients import (
     input_gradient,
     value_and_grad,
 )
+from .storage import replacing
 
 __all__ = ["Model", "apply_gradients", "forward", "input_gradient", "value_and_grad"]
 
@@ -80,7 +82,8 @@ def _step(method):
         self.check_data(*keras.tree.map_structure(_spec, (x, y)))
         token = current_model.set(self)
         try:
-            return method(self, data)
+            with replicas.own_seeds(self):
+                return method(self, data)
         finally:
             current_model.reset(token)
 
@@ -124,6 +127,28 @@ def _recorded(compile):
             self._serialize_compile_arguments = functools.partial(keras.saving.serialize_keras_object, arguments)
 
     return wrapper
+
+
+class FiniteLosses(keras.callbacks.Callback):
+    """Ends training with a `FloatingPointError` after the first batch with a logged value that is no finite number.
+
+    Unlike `keras.callbacks.TerminateOnNaN` it looks at every logged value, not at one named `loss`. Every `fit` of a
+    `Model` has it.
+    """
+
+    async_safe = True  # Keras may call it from another thread, so that no step waits for the one before
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        for name, value in (logs or {}).items():
+            if not np.all(np.isfinite(value)):
+                raise FloatingPointError(
+                    f"`{name}` is {value} after batch {batch + 1} of epoch {self._epoch + 1}, so training has ended "
+                    "there, and the weights are of no use. A lower learning rate, or an optimizer with `clipnorm`, is "
+                    "the usual cure; keras.callbacks.BackupAndRestore keeps the weights of the last epoch before."
+                )
 
 
 class Model(keras.Model):
@@ -250,14 +275,23 @@ class Model(keras.Model):
         sample_weight=None,
         **kwargs,
     ):
-        """Train, as `keras.Model.fit` does, after `check_data`."""
+        """Train, as `keras.Model.fit` does, after `check_data`.
+
+        Raises:
+            ValueError: of `check_data`.
+            FloatingPointError: a logged value became NaN or infinite; it names the batch.
+        """
         if class_weight is not None and (y is None or y is x) and not checks.is_stream(x):
             raise ValueError("`class_weight` must come with class labels `y`.")
         x, y = self._checked(x, y, sample_weight)
+        if not checks.is_stream(x):
+            replicas.check_batches(self, x, batch_size, 1 - validation_split)
         if validation_data is not None and not checks.is_stream(validation_data):
             val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
             val_x, val_y = self._checked(val_x, val_y, val_weight)
             validation_data = keras.utils.pack_x_y_sample_weight(val_x, val_y, val_weight)
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = [*keras.tree.flatten(callbacks or []), FiniteLosses()]
         return super().fit(
             x,
             y,
@@ -277,6 +311,8 @@ class Model(keras.Model):
         """Epoch means on held-out data, as `keras.Model.evaluate` gives them, after `check_data`."""
         if not kwargs.get("_use_cached_eval_dataset"):  # fit has checked its validation data already
             x, y = self._checked(x, y, sample_weight)
+        if not checks.is_stream(x):
+            replicas.check_batches(self, x, batch_size)
         return super().evaluate(x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, *args, **kwargs):
@@ -284,6 +320,24 @@ class Model(keras.Model):
         if not checks.is_stream(x):
             self.check_data(x)
         return super().predict(x, *args, **kwargs)
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        """Save the whole model, as `keras.Model.save` does; a failure leaves the old file as it was."""
+        self._write(super().save, filepath, overwrite, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, **kwargs):
+        """Save the weights, as `keras.Model.save_weights` does; a failure leaves the old file as it was."""
+        self._write(super().save_weights, filepath, overwrite, **kwargs)
+
+    @staticmethod
+    def _write(save, filepath, overwrite, **kwargs):
+        # Left to Keras: addresses, folders, shards, and asking before it overwrites.
+        one_file = str(filepath).endswith((".keras", ".weights.h5")) and Path(filepath).absolute().parent.is_dir()
+        if one_file and overwrite and not kwargs:
+            with replacing(filepath) as part:
+                save(part)
+        else:
+            save(filepath, overwrite=overwrite, **kwargs)
 
     def get_config(self):
         config = super().get_config()

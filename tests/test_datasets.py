@@ -7,6 +7,8 @@ import http.server
 import re
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -48,6 +50,8 @@ def server(served):
         def do_GET(self):
             name = self.path.removeprefix("/")
             served["asked"].append(name)
+            if served.get("together"):
+                served["together"].wait()
             status, length, body = served["answers"].get(name, (404, 0, b""))
             self.send_response(status)
             self.send_header("Content-Length", str(length))
@@ -348,6 +352,21 @@ def test_folder_that_cannot_take_a_download(online, served, folder, contents):
     with pytest.raises(FileNotFoundError, match="downloading it failed") as error:
         files.find_file(BYTES_FILE)
     assert str(folder / BYTES_FILE) in str(error.value)
+
+
+def test_two_processes_may_fetch_the_same_file_at_the_same_time(online, served, folder, contents):
+    served["answers"][ARRAYS_FILE] = (200, len(contents[ARRAYS_FILE]), contents[ARRAYS_FILE])
+    served["together"] = threading.Barrier(2, timeout=120)  # nobody is answered before both have asked
+    fetch = (
+        "import sys; from pathlib import Path; from dlarch_keras.datasets import files\n"
+        "files.CATALOG = Path(sys.argv[1]); print(files.find_file(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", fetch, str(files.CATALOG), ARRAYS_FILE]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=120)[0].splitlines()[-1] for process in both] == [str(folder / ARRAYS_FILE)] * 2
+    assert served["asked"] == [ARRAYS_FILE] * 2
+    assert files_in(folder) == [folder / ARRAYS_FILE]
+    assert (folder / ARRAYS_FILE).read_bytes() == contents[ARRAYS_FILE]
 
 
 # MNIST
