@@ -15,6 +15,7 @@ from dlarch_keras import Autoencoder
 from dlarch_keras.datasets import load_mnist
 from dlarch_keras.networks import dense_decoder, dense_encoder
 
+MNIST = runner.size("full", "5k")
 BATCH_SIZE = 128
 
 
@@ -29,7 +30,8 @@ def train(latent_dim, hidden_units, learning_rate, epochs, shifts, seed):
         shifts: whether half the images move by up to one pixel each way, except in the last tenth of the epochs.
         seed: of weights, order and shifts.
     """
-    (x_train, _), (x_test, _) = load_mnist("full")
+    (x_train, _), (x_test, _) = load_mnist(MNIST)
+    x_train, epochs = runner.size((x_train, epochs), (x_train[:512], 1))
     style = {"activation": "silu", "batch_normalization": True}
     model = Autoencoder(
         dense_encoder(x_train.shape[1:], latent_dim, hidden_units, **style, seed=seed),
@@ -70,7 +72,7 @@ def shifted(images, rng):
 
 def pca(components):
     """The baseline: the best linear code."""
-    (x_train, _), (x_test, _) = load_mnist("full")
+    (x_train, _), (x_test, _) = load_mnist(MNIST)
     rows, test_rows = x_train.reshape(len(x_train), -1), x_test.reshape(len(x_test), -1)
     start = time.perf_counter()
     model = PCA(components, svd_solver="covariance_eigh").fit(rows)

@@ -25,6 +25,7 @@ from dlarch_keras.datasets import load_mnist, load_photographs
 from dlarch_keras.denoising_autoencoder import GaussianCorruption
 from dlarch_keras.networks import residual_decoder, residual_encoder
 
+MNIST = runner.size("full", "5k")
 METRICS = {"test PSNR, dB": psnr, "test SSIM": ssim}
 
 
@@ -41,6 +42,7 @@ def schedule(peak, steps):
 
 def fit(x, sigma, epochs, seed, loss="mse", batch_size=64):
     """A denoising autoencoder for digits, and the seconds it took to train."""
+    x, epochs = runner.size((x, epochs), (x[:256], 1))
     output_activation = "sigmoid" if loss == "mse" else None
     model = DenoisingAutoencoder(
         residual_encoder(1, (32, 128), seed=seed),
@@ -89,7 +91,7 @@ def filter_task(name, metric):
 
     def task(seed):
         (x_train, _), (x_test, _) = load_mnist()
-        tuning = x_train[:100]
+        tuning, x_test = x_train[: runner.size(100, 5)], x_test[: runner.size(None, 20)]
         best = max(strengths, key=lambda strength: psnr(apply(noisy(tuning, 0.5, 2), strength), tuning).mean())
         start = time.perf_counter()
         value = METRICS[metric](apply(noisy(x_test, 0.5), best), x_test).mean()
@@ -105,6 +107,7 @@ PHOTO_SIGMA = 0.1
 def photographs(seed, epochs=40, crops=2000, size=32):
     """Train on random crops of the training photographs; a denoiser for any size, its seconds and parameters."""
     train, _ = load_photographs()
+    epochs, crops = runner.size((epochs, crops), (1, 64))
     style = {"blocks": 3, "activation": "relu", "batch_normalization": False}
     model = DenoisingAutoencoder(
         residual_encoder(1, (48,), **style, seed=seed),
@@ -138,8 +141,9 @@ PHOTO_FILTERS = {
 def photo_task(method):
     def task(seed):
         model, seconds = photographs(seed) if method is None else (None, 0.0)
-        values = []
+        values, side = [], runner.size(None, 64)
         for image in load_photographs()[1].values():
+            image = image[:side, :side]
             spoiled = noisy(image, PHOTO_SIGMA, seed=3)
             if model is None:
                 cleaned = PHOTO_FILTERS[method](spoiled[..., 0])[..., None].clip(0, 1).astype("float32")
@@ -172,7 +176,7 @@ def seconds_a_step(model, x, steps=40):
     """Median over single steps on one batch, after three to warm up."""
     batch = noisy(x[: RACE["batch_size"]], RACE["sigma"]), x[: RACE["batch_size"]]
     times = []
-    for _ in range(steps + 3):
+    for _ in range(runner.size(steps, 1) + 3):
         start = time.perf_counter()
         model.train_on_batch(*batch)
         times.append(time.perf_counter() - start)
@@ -181,7 +185,7 @@ def seconds_a_step(model, x, steps=40):
 
 @cache
 def race(seed, epochs=2):
-    (x_train, _), (x_test, _) = load_mnist("full")
+    (x_train, _), (x_test, _) = load_mnist(MNIST)
     theirs = recipe()
     before = seconds_a_step(theirs, x_train)
     model, seconds = fit(x_train, RACE["sigma"], epochs, seed, "binary_crossentropy", RACE["batch_size"])
@@ -216,7 +220,7 @@ TASKS |= {f"autoencoder 5k, {metric}": digits_task("5k", 22, metric) for metric 
 TASKS |= {f"photographs, {name}": photo_task(name) for name in PHOTO_FILTERS}
 TASKS |= {"photographs, autoencoder": photo_task(None)}
 TASKS |= {f"race, {metric}": race_task(metric) for metric in ("test cross-entropy", "share of the recipe's seconds")}
-TASKS |= {f"autoencoder full, {metric}": digits_task("full", 8, metric) for metric in METRICS}
+TASKS |= {f"autoencoder full, {metric}": digits_task(MNIST, 8, metric) for metric in METRICS}
 
 if __name__ == "__main__":
     runner.main("denoising_autoencoder", TASKS)

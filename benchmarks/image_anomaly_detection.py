@@ -28,15 +28,18 @@ from dlarch_keras.datasets import load_mnist, load_textures
 from dlarch_keras.image_anomaly_detection import ImageAnomalyDetector
 from dlarch_keras.networks import dense_decoder, dense_encoder
 
-TEXTURES = ("brick", "grass", "gravel")
-FROZEN, CONTRASTS = 0.9, (0.3, 0.5, 0.7)
+TEXTURES = runner.size(("brick", "grass", "gravel"), ("brick",))
+FROZEN, CONTRASTS = 0.9, runner.size((0.3, 0.5, 0.7), (0.5,))
+TESTED = runner.size(None, 10)  # images of a surface, all by default
+SETTING = runner.size({}, {"steps": 4})
 PATCH = 8
-BATCH_SIZE, EPOCHS = 128, 15  # of the digits
+DIGITS = runner.size(range(10), range(1))
+BATCH_SIZE, EPOCHS = 128, runner.size(15, 1)  # of the digits
 
 
 def autoencoder(x_train, seed):
     """The detector: a function from images to error maps and image errors, and its number of parameters."""
-    detector = ImageAnomalyDetector(random_state=seed).fit(x_train)
+    detector = ImageAnomalyDetector(**SETTING, random_state=seed).fit(x_train)
     return lambda x: (detector.error_map(x), -detector.score_samples(x)), detector.autoencoder_.count_params()
 
 
@@ -110,6 +113,7 @@ def measured(method, name, contrast, seed):
     """AUROC over pixels and over images, parameters and seconds."""
     score, parameters, seconds = fitted(method, name, seed)
     _, (x, y), masks = load_textures(name, contrast=contrast, seed=seed)
+    x, y, masks = x[:TESTED], y[:TESTED], masks[:TESTED]
     maps, errors = score(x)
     return {
         "pixel AUROC": roc_auc_score(masks.ravel(), maps.ravel()),
@@ -163,9 +167,9 @@ def pca_of_images(x_train, seed):
 
 def one_class(method, seed):
     """Each digit in turn is the normal one."""
-    (x_train, y_train), (x_test, y_test) = load_mnist("full")
+    (x_train, y_train), (x_test, y_test) = load_mnist(runner.size("full", "5k"))
     areas, seconds = [], 0.0
-    for digit in range(10):
+    for digit in DIGITS:
         start = time.perf_counter()
         errors, parameters = method(x_train[y_train == digit], seed)
         seconds += time.perf_counter() - start
@@ -174,7 +178,7 @@ def one_class(method, seed):
         "dataset": "MNIST, one class",
         "metric": "image AUROC",
         "value": float(np.mean(areas)),
-        "seconds": seconds / 10,
+        "seconds": seconds / len(DIGITS),
         "parameters": parameters,
     }
 

@@ -25,10 +25,15 @@ from dlarch_keras.metrics.identification import n_way_accuracy, runs_accuracy
 from dlarch_keras.one_shot import convolutional_embedding, jitter, with_rotations
 
 SHAPE = (28, 28, 1)
-FILTERS = (64, 64, 128, 256)
-STEPS, EPOCHS, WARMUP = 100, 56, 100
+FILTERS = runner.size((64, 64, 128, 256), (4, 4, 4, 4))
+STEPS, EPOCHS, WARMUP = runner.size((100, 56, 100), (2, 1, 1))
+EPISODES = runner.size(1000, 10)
 COMPONENTS = 64
-DATASETS = {"Omniglot": cache(load_omniglot), "glyphs": cache(load_glyphs)}
+few_glyphs = partial(load_glyphs, 6)
+DATASETS = {
+    "Omniglot": cache(runner.size(load_omniglot, few_glyphs)),
+    "glyphs": cache(runner.size(load_glyphs, few_glyphs)),
+}
 
 
 class Clock(keras.callbacks.Callback):
@@ -100,7 +105,7 @@ def batches_of(dataset, seed):
 @cache
 def reduction():
     """PCA of the background set's pixels."""
-    x = load_omniglot()[0][0]
+    x = DATASETS["Omniglot"]()[0][0]
     return PCA(COMPONENTS, random_state=0).fit(x.reshape(len(x), -1))
 
 
@@ -123,11 +128,11 @@ def runs(method, seed):
 
 
 def episodes(method, seed, dataset="Omniglot", within=False, **arguments):
-    """Accuracy on 1,000 episodes of a dataset's test part."""
+    """Accuracy on episodes of a dataset's test part."""
     embed, seconds, parameters = representation(method, seed)
     _, (x, y), alphabets = DATASETS[dataset]()
     groups = alphabets[y] if within else None
-    accuracy = n_way_accuracy(embed(x), y, groups=groups, episodes=1000, seed=seed, **arguments)
+    accuracy = n_way_accuracy(embed(x), y, groups=groups, episodes=EPISODES, seed=seed, **arguments)
     return accuracy, seconds, parameters
 
 

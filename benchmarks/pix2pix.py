@@ -28,6 +28,7 @@ from dlarch_keras.datasets import SOLIDS, data_dir, generate_scenes, load_image_
 from dlarch_keras.metrics.features import image_features
 
 EPOCHS = {"scenes": 4, "BSDS500": 60}
+TRAINED, TESTED = runner.size((12_000, 1000), (32, 16))  # scenes
 BATCH_SIZE = 16
 
 
@@ -41,19 +42,19 @@ def photographs(*parts):
         load_image_pairs(*(data_dir() / "bsds500" / kind / part for kind in ("boundaries", "images")), 64, (1, 3))
         for part in parts
     ]
-    return tuple(np.concatenate(arrays) for arrays in zip(*pairs))
+    return tuple(np.concatenate(arrays)[: runner.size(None, 16)] for arrays in zip(*pairs))
 
 
 known = [kind for kind in SOLIDS if kind != "roof"]
 TRAINING = {
-    "scenes": partial(scenes, 12_000, 0),
-    "scenes without roofs": partial(scenes, 12_000, 0, kinds=known),
+    "scenes": partial(scenes, TRAINED, 0),
+    "scenes without roofs": partial(scenes, TRAINED, 0, kinds=known),
     "BSDS500": partial(photographs, "train", "val"),
 }
 TESTS = {  # pairs to test on, and those trained on
-    "scenes": (partial(scenes, 1000, 1), "scenes"),
-    "scenes, 4 or 5 solids": (partial(scenes, 1000, 3, solids=(4, 5)), "scenes"),
-    "roofs unseen": (partial(scenes, 1000, 4, kinds=["roof"]), "scenes without roofs"),
+    "scenes": (partial(scenes, TESTED, 1), "scenes"),
+    "scenes, 4 or 5 solids": (partial(scenes, TESTED, 3, solids=(4, 5)), "scenes"),
+    "roofs unseen": (partial(scenes, TESTED, 4, kinds=["roof"]), "scenes without roofs"),
     "BSDS500": (partial(photographs, "test"), "BSDS500"),
 }
 
@@ -78,7 +79,7 @@ def optimizers(steps):
 def trained(name, adversarial, seed):
     """A trained model, and the seconds it took."""
     drawings, pictures = training_pairs(name)
-    epochs = EPOCHS[name.split()[0]]
+    epochs = runner.size(EPOCHS[name.split()[0]], 1)
     model = Pix2Pix(
         pix2pix.unet_generator(drawings.shape[1:], 3, seed=seed),
         pix2pix.patch_discriminator(drawings.shape[1:], 3, filters=(32, 32, 64), seed=seed + 1000),
@@ -144,7 +145,7 @@ def task(test, method, metric, seed):
 
 TASKS = {
     f"{method}, {test}, {metric}": partial(task, test, method, metric)
-    for test in TESTS
+    for test in runner.size(TESTS, ("scenes", "BSDS500"))
     for method in METHODS
     for metric in METRICS
 }

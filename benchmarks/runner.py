@@ -1,21 +1,40 @@
-"""Runs a benchmark's tasks over several seeds, resumes after being killed, and writes what they measured."""
+"""Runs a benchmark's tasks over several seeds, resumes after being killed, and writes what they measured.
+
+`--quick` runs the same code in seconds, to see that it works: one seed, and the sizes that each benchmark states beside
+its full ones, as `size(full, quick)`. That option is read when this module is imported, so that constants and lists of
+tasks can depend on it as well.
+"""
 
 import argparse
+import gc
+import shutil
+import sys
 from pathlib import Path
 
 import keras
 import pandas as pd
 from tqdm import tqdm
 
+QUICK = "--quick" in sys.argv
 RUNS = Path(__file__).with_name("runs")
 RESULTS = Path(__file__).parents[1] / "dlarch_keras" / "results"
+if QUICK:  # apart from what full runs leave, and from other benchmarks
+    RUNS = RUNS / "quick" / Path(sys.argv[0]).stem
+    RESULTS = RUNS / "results"
+    gc.freeze()  # `clear_session`, before each task, would search all that was imported for garbage
+
+
+def size(full, quick):
+    """`full`, but `quick` in a quick run."""
+    return quick if QUICK else full
 
 
 def main(name, tasks, seeds=3, runs=RUNS, results=RESULTS, arguments=None):
     """Measure every task with every seed, and write means and standard deviations to `results/<name>.csv`.
 
     Each finished run is a row of `runs/<name>.csv`; one that is there already is not run again, so a killed benchmark
-    goes on where it was when it is started again. Delete the row, or the file, to repeat a run.
+    goes on where it was when it is started again. Delete the row, or the file, to repeat a run. A quick run deletes
+    all of `runs` first.
 
     Args:
         name: the benchmark's name.
@@ -25,15 +44,23 @@ def main(name, tasks, seeds=3, runs=RUNS, results=RESULTS, arguments=None):
         arguments: of the command line; those of this process by default.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
-    parser.add_argument("--seeds", type=int, default=seeds, help="number of seeds (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="only see that it works; writes into runs/quick")
+    parser.add_argument("--seeds", type=int, default=size(seeds, 1), help="number of seeds (default: %(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the tasks whose names contain this")
     options = parser.parse_args(arguments)
+    if options.quick != QUICK:
+        parser.error("--quick is read from the command line of the process, and must be written in full")
+    chosen = [task for task in tasks if options.only in task]
+    if not chosen:
+        parser.error(f"there is no task with {options.only!r} in its name")
+    if QUICK:
+        print(f"A quick run: what it measures means nothing. It is written into {runs}.")
+        shutil.rmtree(runs, ignore_errors=True)
     runs.mkdir(parents=True, exist_ok=True)
     results.mkdir(parents=True, exist_ok=True)
     backend = keras.backend.backend()
     log = runs / f"{name}.csv"
     done = set(pd.read_csv(log)[["task", "seed", "backend"]].itertuples(index=False, name=None)) if log.exists() else ()
-    chosen = [task for task in tasks if options.only in task]
     todo = [(task, seed) for seed in range(options.seeds) for task in chosen if (task, seed, backend) not in done]
     with tqdm(todo, unit="run") as progress:
         for task, seed in progress:

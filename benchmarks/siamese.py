@@ -27,6 +27,9 @@ from dlarch_keras.siamese import euclidean
 
 SHAPE = (28, 28, 1)
 BATCH = {"classes": 10, "examples": 10}
+MNIST = runner.size("full", "5k")
+HALF = runner.size(30_000, 1000)  # images to train on, and as many for validation
+WARMUP = runner.size(50, 2)
 
 
 def recipe():
@@ -63,7 +66,9 @@ def trained(x, y, seed, epochs=2, rate=3e-3, **batch):
     model = SiameseNetwork(embedding(seed))
     batches = BalancedBatches(x, y, **{**BATCH, **batch}, seed=seed)
     steps = epochs * len(batches)
-    schedule = keras.optimizers.schedules.CosineDecay(rate / 10, steps - 50, 0.01, warmup_target=rate, warmup_steps=50)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 10, steps - WARMUP, 0.01, warmup_target=rate, warmup_steps=WARMUP
+    )
     model.compile(keras.optimizers.Adam(schedule), jit_compile=False)
     return model, seconds(lambda: model.fit(batches, epochs=epochs, shuffle=False, verbose=0))
 
@@ -108,9 +113,9 @@ def pair_accuracy(validation, test):
 @cache
 def data(seed):
     """Training, validation and test images with their digits, and pairs of the last two."""
-    (x, y), (x_test, y_test) = load_mnist("full")
-    parts = (x[:30_000], y[:30_000]), (x[30_000:], y[30_000:]), (x_test, y_test)
-    return parts, pairs_of(y[30_000:], seed + 1), pairs_of(y_test, seed + 2)
+    (x, y), (x_test, y_test) = load_mnist(MNIST)
+    parts = (x[:HALF], y[:HALF]), (x[HALF : 2 * HALF], y[HALF : 2 * HALF]), (x_test, y_test)
+    return parts, pairs_of(parts[1][1], seed + 1), pairs_of(y_test, seed + 2)
 
 
 def recipe_data(seed):
@@ -123,7 +128,7 @@ def recipe_data(seed):
 def recipe_race(seed):
     """Accuracy, seconds and parameters of keras.io's recipe, trained in full."""
     model, (inputs, kind) = recipe(), recipe_data(seed)
-    time_ = seconds(lambda: model.fit(inputs, kind, batch_size=16, epochs=10, verbose=0))
+    time_ = seconds(lambda: model.fit(inputs, kind, batch_size=16, epochs=runner.size(10, 1), verbose=0))
     (_, _, (x_test, _)), _, (a, b, different) = data(seed)
     outputs = model.predict([255 * x_test[a], 255 * x_test[b]], batch_size=1000, verbose=0)[:, 0]
     return float(np.mean((outputs > 0.5) == different)), time_, model.count_params()
@@ -131,6 +136,7 @@ def recipe_race(seed):
 
 def recipe_seconds(model, inputs, kind, steps=500):
     """What ten epochs of keras.io's recipe would take, by the time of so many steps."""
+    steps = runner.size(steps, 5)
     rows = 16 * steps
     part = [each[:rows] for each in inputs]
     spent = seconds(lambda: model.fit(part, kind[:rows], batch_size=16, verbose=0))
@@ -172,7 +178,7 @@ def pixels(seed):
 @cache
 def without_8_and_9(seed):
     """Ours, trained on the digits 0 to 7 of the 60,000, and its seconds."""
-    (x, y), _ = load_mnist("full")
+    (x, y), _ = load_mnist(MNIST)
     return trained(x[y < 8], y[y < 8], seed, epochs=1, classes=8, examples=12)
 
 
@@ -180,7 +186,7 @@ def unseen_task(embed):
     """EER of all pairs of the test images of 8 and 9; `embed(images, seed)` gives codes, seconds and parameters."""
 
     def task(seed):
-        _, (x_test, y_test) = load_mnist("full")
+        _, (x_test, y_test) = load_mnist(MNIST)
         codes, time_, parameters = embed(x_test[y_test > 7], seed)
         rate, _ = equal_error_rate(*all_pairs(codes, y_test[y_test > 7]))
         return runner.row("MNIST, 8 and 9 never seen", "EER of their pairs", rate, time_, parameters)
@@ -194,7 +200,7 @@ def our_codes(images, seed):
 
 
 def principal_components(images, seed):
-    (x, y), _ = load_mnist("full")
+    (x, y), _ = load_mnist(MNIST)
     pca = PCA(32, random_state=seed)
     time_ = seconds(lambda: pca.fit(x[y < 8].reshape(-1, 784)))
     return pca.transform(images.reshape(-1, 784)), time_, pca.components_.size

@@ -32,11 +32,12 @@ from dlarch_keras.signature_trials import operating_point, verification_trials
 from dlarch_keras.signature_verification import split_writers, train_signature_network
 from dlarch_keras.signature_verifier import SignatureVerifier
 
-WRITERS, GENUINE, FORGED = 200, 12, 12
+WRITERS, GENUINE, FORGED = runner.size((200, 12, 12), (12, 7, 3))
+TRAINING = runner.size({}, {"epochs": 1, "steps": 2})
 KINDS = ("skilled", "random")
 RATES = ("genuine rejected", "skilled accepted", "random accepted")
-SKILLS = (0.0, 0.25, 0.75, 1.0)
-PEOPLE, QUERIES = 200_000, 200  # five references each: a million
+SKILLS = runner.size((0.0, 0.25, 0.75, 1.0), (0.0,))
+PEOPLE, QUERIES = runner.size((200_000, 200), (5000, 5))  # five references each: a million
 SCANS = data_dir() / "signatures"
 HISTOGRAMS, BY_SPREAD = "histograms of gradients", "histograms of gradients by spread"
 
@@ -65,7 +66,7 @@ def histograms(images):
 def trained(training, seed):
     """A network, the rows held back, and the seconds of training."""
     start = time.process_time()
-    network, held_back = train_signature_network(*training, seed=seed)
+    network, held_back = train_signature_network(*training, **TRAINING, seed=seed)
     return network, held_back, (time.process_time() - start) / os.cpu_count()
 
 

@@ -144,7 +144,7 @@ def kept(name, train):
 
 def ours(length, seed):
     """A generator of the package, trained by pixels."""
-    filters, blocks, peak, epochs, steps = TRAINING[length]
+    filters, blocks, peak, epochs, steps = runner.size(TRAINING[length], (4, 1, 1e-3, 2, 2))
 
     def train():
         generator = runner.in_bfloat16(lambda: srgan.subpixel_generator(1, SCALE, filters, blocks, seed))
@@ -174,9 +174,14 @@ def recipe(seed):
 
 def theirs(seed, epochs=50, steps=100):
     """keras.io's training."""
+    epochs, steps = runner.size((epochs, steps), (1, 2))
 
     def train():
-        pictures = [resize(picture, (300, 300), order=1) for part in ("train", "val") for picture in luminances(part)]
+        pictures = [
+            resize(picture, (300, 300), order=1)
+            for part in ("train", "val")
+            for picture in luminances(part)[: runner.size(None, 4)]
+        ]
         high = np.stack(pictures).astype("float32")
         low = high.reshape(len(high), 100, SCALE, 100, SCALE, 1).mean(axis=(2, 4))
         rng = np.random.default_rng(seed)

@@ -14,7 +14,8 @@ from benchmarks import runner
 from dlarch_keras import Autoencoder
 from dlarch_keras.networks import dense_decoder, dense_encoder
 
-SHAPE, BATCH_SIZE, STEPS, ROUNDS = (28, 28, 1), 128, 60, 10
+SHAPE, BATCH_SIZE = (28, 28, 1), 128
+STEPS, ROUNDS = runner.size((60, 10), (20, 1))
 
 
 def model(seed):

@@ -24,7 +24,10 @@ from dlarch_keras.vae import binarize
 
 SHAPE = (28, 28, 1)
 STYLE = {"activation": "silu", "batch_normalization": False}
-LOADERS = {"MNIST": partial(load_mnist, "full"), "Fashion-MNIST": load_fashion_mnist}
+MNIST = runner.size("full", "5k")
+LOADERS = {"MNIST": partial(load_mnist, MNIST), "Fashion-MNIST": runner.size(load_fashion_mnist, load_mnist)}
+TESTED = runner.size(None, 20)  # images whose likelihood is measured, all by default
+WARMUP = runner.size(400, 1)  # steps
 
 
 def dense(latent_dim, hidden_units, seed):
@@ -68,10 +71,11 @@ def fit(pair, x, epochs, seed, batch_size=128, learning_rate=2e-3, path=None, **
         path: file name, without an ending, under which an interrupted or finished run is found again; None: not kept.
         arguments: of `VAE`.
     """
+    x, epochs = runner.size((x, epochs), (x[:512], 1))
     model = VAE(*pair, seed=seed, **arguments)
     steps = epochs * -(-len(x) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(
-        learning_rate / 10, steps - 400, alpha=1e-2, warmup_target=learning_rate, warmup_steps=400
+        learning_rate / 10, steps - WARMUP, alpha=1e-2, warmup_target=learning_rate, warmup_steps=WARMUP
     )
     model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps(), jit_compile=False)
     if path is None:
@@ -106,8 +110,8 @@ def trained(name, dataset, seed):
 def likelihood_task(name, dataset, metric):
     def task(seed):
         model, seconds = trained(name, dataset, seed)
-        x = binarize(LOADERS[dataset]()[1][0], 0)
-        samples = RECIPES[name]["samples"]
+        x = binarize(LOADERS[dataset]()[1][0][:TESTED], 0)
+        samples = runner.size(RECIPES[name]["samples"], 3)
         scores = model.elbo(x) if metric == "test −ELBO" else model.log_likelihood(x, samples)
         return row(f"{dataset}, dynamically binarised", f"{metric}, nats", -scores.mean(), seconds, model)
 
@@ -134,7 +138,7 @@ def recipe():
 def seconds_a_step(model, x, steps=100):
     """Median over single steps on one batch, after three to warm up."""
     times = []
-    for _ in range(steps + 3):
+    for _ in range(runner.size(steps, 1) + 3):
         start = time.perf_counter()
         model.train_on_batch(x)
         times.append(time.perf_counter() - start)
@@ -143,7 +147,7 @@ def seconds_a_step(model, x, steps=100):
 
 @cache
 def race(seed):
-    (x_train, _), (x_test, _) = load_mnist("full")
+    (x_train, _), (x_test, _) = load_mnist(MNIST)
     theirs = recipe()
     before = seconds_a_step(theirs, x_train[:128])
     pair = dense(2, (512, 256, 128), seed)

@@ -1,6 +1,8 @@
-"""The benchmark runner: what it measures is written once, and survives being killed."""
+"""The benchmarks: what they measure is written once, and survives being killed; all of them run, in small."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -9,6 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import gan, runner, srgan
+from benchmarks.__main__ import benchmarks, main
 from benchmarks.autoencoder import shifted
 from dlarch_keras import GAN, networks
 from dlarch_keras.datasets import read_images
@@ -47,6 +50,8 @@ def test_some_tasks_only(tmp_path):
     assert calls == [0, 1, 0]
     summary = pd.read_csv(tmp_path / "toy.csv").set_index("task")
     assert summary["seeds"].to_dict() == {"slow one": 1, "fast one": 2}
+    with pytest.raises(SystemExit):
+        runner.main("toy", tasks, **folders, arguments=["--only", "faster"])
 
 
 def test_shifts_keep_the_ink():
@@ -147,6 +152,7 @@ def test_the_recipe_has_four_convolutions_and_no_more():
 
 
 DATA = Path(os.environ.get("DLARCH_DATA_DIR") or "data")
+FOLDER = Path(runner.__file__).parent
 
 
 @pytest.mark.skipif(not (DATA / "bsds500").is_dir(), reason="needs BSDS500 and Set5 under DLARCH_DATA_DIR")
@@ -156,3 +162,83 @@ def test_no_test_picture_is_in_training():
     pictures = [*srgan.photographs("test")[50:60], *read_images(DATA / "set5").values()]
     tested = {arrays_digest({"": each}) for each in pictures}
     assert len(trained) == 300 and len(tested) == 15 and trained.isdisjoint(tested)
+
+
+# The list, and quick runs
+
+
+def test_every_benchmark_is_listed(capsys):
+    main([])
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
+    assert list(lines) == [
+        path.stem for path in sorted(FOLDER.glob("*.py")) if "runner.main(" in path.read_text("utf-8")
+    ]
+    assert lines["siamese"].endswith("Pairs of MNIST digits, the same or not, and a race")
+
+
+def test_an_unknown_benchmark_is_an_error(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", pytest.fail)
+    with pytest.raises(SystemExit, match=r"no benchmark perceptron; there are .*vae.*, and all"):
+        main(["vae", "perceptron"])
+
+
+def test_what_is_named_runs_with_the_options_in_a_process_of_its_own(monkeypatch):
+    commands = []
+
+    def run(command):
+        commands.append(command[1:])
+        return subprocess.CompletedProcess(command, returncode="benchmarks.gan" in command)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    main(["vae", "srgan", "--quick", "--only", "race"])
+    assert commands == [["-m", f"benchmarks.{name}", "--quick", "--only", "race"] for name in ("vae", "srgan")]
+    commands.clear()
+    with pytest.raises(SystemExit, match="Failed: gan"):
+        main(["all"])
+    assert commands == [["-m", f"benchmarks.{name}"] for name in benchmarks()]  # also those after the one that failed
+
+
+def test_a_quick_run_has_one_seed_and_starts_afresh(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runner, "QUICK", True)
+    calls, folders = [], {"runs": tmp_path / "runs", "results": tmp_path / "runs" / "results"}
+    for _ in range(2):
+        runner.main("toy", {"a": task([1.0] * 3, calls)}, **folders, arguments=["--quick"])
+        assert not (tmp_path / "runs" / "left over").exists()
+        (tmp_path / "runs" / "left over").touch()
+    assert calls == [0, 0] and len(pd.read_csv(tmp_path / "runs" / "toy.csv")) == 1
+    assert capsys.readouterr().out.count("means nothing") == 2
+    assert runner.size("full", "quick") == "quick"
+
+
+def test_quick_is_never_half_on(tmp_path, capsys):
+    """Read when the runner is imported: given later, the sizes would be those of a full run."""
+    with pytest.raises(SystemExit):
+        runner.main("toy", {"a": None}, runs=tmp_path, results=tmp_path, arguments=["--quick"])
+    assert "must be written in full" in capsys.readouterr().err
+    assert runner.size("full", "quick") == "full"
+
+
+NEEDS = {
+    "anomaly_detection": ("adbench", "nsl-kdd"),
+    "one_shot": ("omniglot",),
+    "pix2pix": ("bsds500",),
+    "srgan": ("bsds500", "set5"),
+}
+
+
+@pytest.mark.parametrize("name", benchmarks())
+def test_every_benchmark_runs_in_small(name):
+    for folder in NEEDS.get(name, ()):
+        if not (DATA / folder).is_dir():
+            pytest.skip(f"needs {folder} under DLARCH_DATA_DIR")
+    before = contents(runner.RESULTS)
+    subprocess.run([sys.executable, "-m", f"benchmarks.{name}", "--quick"], cwd=FOLDER.parent, check=True)
+    assert contents(runner.RESULTS) == before
+    results = FOLDER / "runs" / "quick" / name / "results"
+    table = pd.read_csv(results / f"{name}.csv")
+    assert set(table["seeds"]) == {1} and table["task"].is_unique
+    assert (results / "gan_curves.csv").exists() == (name in ("gan", "wgan_gp"))
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
