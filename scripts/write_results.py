@@ -1,13 +1,14 @@
-"""Write the measured figures into README.md and RESULTS.md: `python scripts/write_results.py`.
+"""Write the measured figures into README.md and other pages: `python scripts/write_results.py`.
 
-The text is that of two templates in `scripts/results`: `summary.md` goes between the README's two markers, `details.md`
-becomes RESULTS.md. In them
+The text is that of templates in `scripts/results`: `summary.md` goes between the README's two markers, `details.md`
+becomes RESULTS.md, `benchmarks.md` the README of the benchmarks. In them
 
     {vae: dense, MNIST, test NLL}                 is a value ± its standard deviation, where that is not 0,
     {vae.seconds: dense, MNIST, test NLL}         is another column of the same row: seconds, seeds, parameters,
     {anomaly_detection: detector, *, one-class}   is a mean over the tables of ADBench,
 
-each from a task's row in `dlarch_keras/results/vae.csv`, and so on. A task that is not there is an error.
+each from a task's row in `dlarch_keras/results/vae.csv`, and so on. A task that is not there is an error. A line with @
+is repeated for each architecture.
 """
 
 import re
@@ -22,12 +23,17 @@ RESULTS = ROOT / "dlarch_keras" / "results"
 UNFINISHED = {"gan", "wgan_gp"}
 
 START, END = "<!-- results: written by scripts/write_results.py -->", "<!-- /results -->"
-NOTE = "<!-- Written by scripts/write_results.py: edit scripts/results/details.md. -->"
+NOTE = "<!-- Written by scripts/write_results.py: edit scripts/results/{}.md. -->"
 PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?: ([^{}]+)\}")
 ADBENCH = ("breastw", "annthyroid", "http", "cardio", "mammography", "satimage-2", "shuttle", "thyroid")
-# Digits after the point, by what the metric's name contains, and 3 for others.
-DIGITS = {"MSE": 5, "L1": 4, "cross-entropy": 4, "EER": 1, "%": 1, "ms a": 0}
-DIGITS |= dict.fromkeys(("dB", "nats", "total", "ratio", "Fréchet"), 2)
+ARCHITECTURES = [
+    *("autoencoder", "denoising autoencoder", "VAE", "conditional VAE"),
+    *("GAN", "WGAN-GP", "pix2pix", "SRGAN", "Siamese"),
+]
+# How a value is printed, by what the metric's name contains; others with three digits.
+FORMATS = {"MSE": ".5f", "L1": ".4f", "cross-entropy": ".4f", "EER": ".1f", "%": ".1f", "difference": ".0e"}
+FORMATS |= dict.fromkeys(("dB", "nats", "total", "ratio", "Fréchet", "a second", "an example", "rate of"), ".2f")
+FORMATS |= dict.fromkeys(("ms a", "MB"), ",.0f")
 
 
 def read(folder):
@@ -43,41 +49,50 @@ def figure(results, name, column, task):
         return f"{sum(getattr(row, column) for row in rows) / len(rows):,.0f}"
     metric = rows[0].metric
     scale = 100 if "EER" in metric else 1  # error rates in per cent
-    digits = next((digits for part, digits in DIGITS.items() if part in metric), 3)
-    value = f"{scale * sum(row.value for row in rows) / len(rows):.{digits}f}"
+    form = next((form for part, form in FORMATS.items() if part in metric), ".3f")
+    value = f"{scale * sum(row.value for row in rows) / len(rows):{form}}"
     spread = scale * rows[0].sd if len(rows) == 1 else 0  # that of a mean over tables is not in the files
-    return f"{value} ± {spread:.{digits}f}" if spread else value
+    return f"{value} ± {spread:{form}}" if spread else value
+
+
+def filled(line, results):
+    """A list of the line with the figures in place; an empty one for what is not run yet."""
+    try:
+        return [PLACEHOLDER.sub(lambda found: figure(results, *found.groups()), line)]
+    except KeyError as missing:
+        ((name, _),) = missing.args
+        if name not in UNFINISHED:
+            raise
+        return []
 
 
 def fill(template, results):
     """A template's text with the figures in place."""
     lines = []
     for line in template.splitlines():
-        try:
-            lines.append(PLACEHOLDER.sub(lambda found: figure(results, *found.groups()), line))
-        except KeyError as missing:
-            ((name, _),) = missing.args
-            if name not in UNFINISHED:
-                raise
+        for name in ARCHITECTURES if "@" in line else [""]:
+            lines += filled(line.replace("@", name), results)
     return "\n".join(lines) + "\n"
 
 
 def pages(folder=RESULTS):
-    """The text of README.md and RESULTS.md with the figures of a folder, `{path: text}`.
+    """The text of the pages with the figures of a folder, `{path: text}`.
 
     Raises:
         KeyError: for a task that is not in its file.
         ValueError: if the README lacks the markers.
     """
     results = read(folder)
-    summary, details = (
-        fill((TEMPLATES / name).read_text(encoding="utf-8"), results) for name in ("summary.md", "details.md")
+    summary, details, benchmarks = (
+        fill((TEMPLATES / f"{name}.md").read_text(encoding="utf-8"), results)
+        for name in ("summary", "details", "benchmarks")
     )
     before, rest = (ROOT / "README.md").read_text(encoding="utf-8").split(START)
     _, after = rest.split(END)
     return {
         ROOT / "README.md": f"{before}{START}\n\n{summary}\n{END}{after}",
-        ROOT / "RESULTS.md": f"{NOTE}\n\n{details}",
+        ROOT / "RESULTS.md": f"{NOTE.format('details')}\n\n{details}",
+        ROOT / "benchmarks" / "README.md": f"{NOTE.format('benchmarks')}\n\n{benchmarks}",
     }
 
 
