@@ -9,6 +9,7 @@ import time
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import FancyBboxPatch
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from dlarch_keras import checks
@@ -60,6 +61,50 @@ def latent_map(axis, codes, labels):
         color = colors[number % len(colors)]
         axis.scatter(*codes[labels == label].T, s=34, color=color, linewidths=0.2, marker=f"${label}$")
     axis.set(xlabel="code 1", ylabel="code 2")
+
+
+def decision_map(headings, branches):
+    """Draw what a reader may want, at the left, and row by row where that leads; one colour for each branch.
+
+    Args:
+        headings: of the four columns.
+        branches: `{text: rows}`, from top to bottom; a text holds a name and, from its second line on, what is wanted;
+            a row holds three texts: what more exactly, on which condition, and where to go.
+
+    Returns:
+        `matplotlib.figure.Figure`
+    """
+    lefts, width, height, gap = (0.1, 2.85, 5.45, 7.15), 2.3, 0.44, 0.14  # inches; the boxes' width, a row's height
+    bottom = 0.5 + sum(height * len(rows) + gap for rows in branches.values())
+    figure = plt.figure(figsize=(lefts[-1] + width + 0.1, bottom), layout="none")
+    axis = figure.add_axes((0, 0, 1, 1), xlim=(0, figure.get_figwidth()), ylim=(bottom, 0))
+    axis.set_axis_off()
+
+    def write(left, middle, text, **style):
+        axis.text(left, middle - 0.03, text, fontsize=11, linespacing=1.4, va="center_baseline", **style)
+
+    def box(left, middle, height, color):
+        shape = FancyBboxPatch((left, middle - height / 2), width, height, "round,pad=0,rounding_size=0.07")
+        axis.add_patch(shape).set(facecolor=(color, 0.2), edgecolor=color)
+
+    for left, heading in zip(lefts, headings):
+        write(left, 0.27, heading, fontweight="bold")
+    top, ease = 0.5, np.linspace(0, 1, 30)
+    for number, (text, rows) in enumerate(branches.items()):
+        color, middle = f"C{number}", top + height * len(rows) / 2
+        name, wanted = text.split("\n", 1)
+        box(lefts[0], middle, height * len(rows) - 0.1, color)
+        write(lefts[0] + width / 2, middle - 0.11 * text.count("\n"), name, ha="center", fontweight="bold")
+        write(lefts[0] + width / 2, middle + 0.11, wanted, ha="center")
+        for row, (exactly, condition, end) in enumerate(rows):
+            y = top + height * (row + 0.5)
+            axis.plot(lefts[0] + width + 0.35 * ease, middle + (y - middle) * ease**2 * (3 - 2 * ease), color=color)
+            write(lefts[1], y, exactly)
+            write(lefts[2], y, condition)
+            box(lefts[3], y, height - 0.1, color)
+            write(lefts[3] + 0.1, y, end, fontweight="bold")
+        top += height * len(rows) + gap
+    return figure
 
 
 def detection_curves(scores, labels, thresholds=(), title=None):

@@ -1,5 +1,6 @@
 """The form of the notebooks; `pytest --nbval` runs them."""
 
+import itertools
 import re
 import shutil
 import statistics
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
@@ -90,6 +92,27 @@ def test_links_to_other_notebooks_lead_somewhere_or_to_a_later_one(path):
     planned = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for name in re.findall(r"\]\((\w+)\.ipynb\)", text_of(path)):
         assert name in planned
+
+
+def test_the_map_of_the_start_leads_to_every_lesson_and_can_be_read():
+    (cell,) = [cell for cell in cells_of(NOTEBOOKS[0], "code") if "decision_map" in cell.source]
+    with plt.rc_context():
+        exec(cell.source, {})
+        figure = plt.gcf()
+        boxes = [(text.get_text(), text.get_window_extent()) for text in figure.axes[0].texts]
+        plt.close(figure)
+    for (_, one), (_, other) in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
+    assert all(figure.bbox.containsx(box.x1) and figure.bbox.containsy(box.y0) for _, box in boxes)
+    for lesson in LESSONS:
+        assert any(text.startswith(lesson.stem[:2]) for text, _ in boxes)
+        assert f"({lesson.name})" in text_of(NOTEBOOKS[0])
+
+
+def test_its_picture_is_in_the_gallery(lesson):
+    root, picture = lesson.parents[1], f"notebooks/images/{lesson.stem}.png"
+    assert (root / picture).stat().st_size < 200_000
+    assert picture in (root / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_copy_me_cell_runs_alone(lesson, tmp_path):
