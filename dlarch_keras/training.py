@@ -23,6 +23,7 @@ A model with several optimizers compiles with a dictionary, keyed by the attribu
 trains: `super().compile({"generator": ..., "discriminator": ...})`; `self.optimizer["generator"]` is the member.
 """
 
+import contextlib
 import functools
 import inspect
 import math
@@ -338,6 +339,23 @@ class Model(keras.Model):
                 save(part)
         else:
             save(filepath, overwrite=overwrite, **kwargs)
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
+        """Export what `call` computes, as `keras.Model.export` does, to be used without this package.
+
+        An `input_signature` is needed only where `call` takes what none of the networks takes.
+        """
+        if input_signature is None:
+            input_signature = [self._call_inputs()]
+        super().export(filepath, format=format, verbose=verbose, input_signature=input_signature, **kwargs)
+
+    def _call_inputs(self):
+        for network in self.layers:
+            with contextlib.suppress(AttributeError, ValueError):  # no network, or one that comes later in `call`
+                inputs = network.inputs[0] if len(network.inputs) == 1 else network.inputs
+                self.compute_output_spec(inputs)
+                return inputs
+        raise ValueError(f"`input_signature` must say what {type(self).__name__}.call takes, got None.")
 
     def get_config(self):
         config = super().get_config()

@@ -320,7 +320,7 @@ def gaussian_encoder(network, name="encoder"):
     Returns:
         `keras.Model`: `(n, *shape)` → `[z_mean, z_log_var]`, each `(n, latent_dim)`.
     """
-    return keras.Model(network.input, list(keras.ops.split(network.output, 2, axis=-1)), name=name)
+    return keras.Model(network.inputs[0], list(keras.ops.split(network.outputs[0], 2, axis=-1)), name=name)
 
 
 def dense_encoder(image_shape, latent_dim, hidden_units=(512, 512), **style):

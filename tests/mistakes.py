@@ -2,18 +2,19 @@
 
 import keras
 import numpy as np
+import pandas as pd
 
 from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, ContrastiveLoss
 from dlarch_keras.adversarial import cross_entropy
 from dlarch_keras.gan import joined
 from dlarch_keras.metrics.verification import equal_error_rate
-from dlarch_keras.training import Model, apply_gradients, forward, input_gradient, value_and_grad
+from dlarch_keras.srgan import patch_pairs
+from dlarch_keras.training import apply_gradients, forward, input_gradient, value_and_grad
 from tests.toy_models import TinyGAN
 
 
-@keras.saving.register_keras_serializable("tests")
 class ShowsTheLastBatch(Autoencoder):
-    """Logs the last batch's loss as if it were the epoch's (keras-io; keras#15509)."""
+    """Logs the last batch's loss as if it were the epoch's (keras.io's WGAN-GP)."""
 
     def train_step(self, data):
         super().train_step(data)
@@ -25,14 +26,37 @@ class ShowsTheLastBatch(Autoencoder):
         return history
 
 
+class ShowsTheFirstReplica(Autoencoder):
+    """Logs what the first of several devices saw as if it were all that was seen (keras#15509)."""
+
+    def __init__(self, *args, **kwargs):
+        import tensorflow as tf
+
+        super().__init__(*args, **kwargs)
+        update_state = self.loss_tracker.update_state
+
+        def update_from_the_first(value, sample_weight):
+            number = tf.distribute.get_replica_context().replica_id_in_sync_group
+            update_state(value, sample_weight=tf.where(tf.equal(number, 0), sample_weight, 0))
+
+        self.loss_tracker.update_state = update_from_the_first
+
+
 @keras.saving.register_keras_serializable("tests")
 class SavedWithoutItsSecondOptimizer(TinyGAN):
-    """Leaves its second optimizer out of what it saves (keras-io#729, keras#20579)."""
+    """Leaves its second optimizer out of what it saves (keras-io#729)."""
 
     def compile(self, generator_optimizer, discriminator_optimizer, **kwargs):
         super().compile(generator_optimizer, discriminator_optimizer, **kwargs)
         self.optimizer.optimizers[1].save_own_variables = lambda store: None
         self.optimizer.optimizers[1].load_own_variables = lambda store: None
+
+
+class LosesItsMethods(GAN):
+    """Saves its networks as one, so that what is loaded is no GAN any more (keras#20579)."""
+
+    def save(self, path):
+        keras.Model(self.generator.inputs, self.discriminator(self.generator.output)).save(path)
 
 
 def encoder_with_a_lambda(shape, latent_dim):
@@ -42,16 +66,26 @@ def encoder_with_a_lambda(shape, latent_dim):
     return keras.Model(inputs, keras.layers.Dense(latent_dim)(keras.layers.Flatten()(x)))
 
 
-def test_rows_reused(x):
-    """Draws the test rows from the training rows (TensorFlow's autoencoder tutorial; keras.io's ESPCN)."""
-    return x, x[np.random.default_rng(0).integers(0, len(x), 10)]
+def train_and_test_pooled(train, test):
+    """Trains on the test rows as well: no figure is held out (keras.io's VAE)."""
+    return np.concatenate([train, test]), test
 
 
-class LossLeftToCompile(Model):
-    """A model that computes its own loss, compiled with another one that would be ignored without a word."""
+def validation_rows_reused(validation, test):
+    """Tests on the rows that were used to choose (TensorFlow's autoencoder tutorial)."""
+    return validation, validation
 
-    def train_step(self, data):
-        return {"loss": keras.ops.zeros(())}
+
+def test_images_in_the_training_folder(train, test):
+    """Trains on a folder and all folders within, that of the test images among them (keras.io's ESPCN)."""
+    return {**train, **test}, test
+
+
+class LossIgnored(Autoencoder):
+    """Takes a loss in `compile` and does without it, as a plain `keras.Model` with a `train_step` does."""
+
+    def compile(self, optimizer="adam", loss=None, **kwargs):
+        super().compile(optimizer, **kwargs)
 
 
 class ScoreThatChangesAtEveryCall(AnomalyDetector):
@@ -78,12 +112,22 @@ class ScalerFittedOnWhatIsScored(AnomalyDetector):
         return super().score_samples(X)
 
 
+def alerts_without_labels(scores, labels):
+    """Reports how many alerts there were, and not whether they were right (keras.io's anomaly detection in time)."""
+    return np.mean(scores > scores.mean())
+
+
 def window_around_the_payment(transactions):
     """Mean amount of the customer's three payments around this one: the window looks one payment ahead."""
     return transactions.groupby("customer_id")["amount"].transform(lambda a: a.rolling(3, 1, center=True).mean())
 
 
-@keras.saving.register_keras_serializable("tests")
+def windows_without_the_last(transactions):
+    """Mean amounts of three payments in a row, one window too few: the newest payment is in none (keras-io#329)."""
+    amounts = transactions["amount"].to_numpy()
+    return pd.DataFrame({"mean_amount": [amounts[start : start + 3].mean() for start in range(len(amounts) - 3)]})
+
+
 class KLAveragedOverUnits(VAE):
     """Averages the KL term over latent units, so that beta is 1 / latent_dim (a standard Keras textbook)."""
 
@@ -101,7 +145,7 @@ class KLClamped(VAE):
 
 
 class ReconstructionAveragedOverPixels(VAE):
-    """Takes `binary_crossentropy`, a mean, for the sum over pixels."""
+    """Takes `binary_crossentropy`, a mean, for the sum over pixels (keras#3383)."""
 
     def losses_of(self, *args, **kwargs):
         reconstruction, kl = super().losses_of(*args, **kwargs)
@@ -115,9 +159,17 @@ class BetaOnTheReconstruction(VAE):
         return weight * reconstruction + kl
 
 
-@keras.saving.register_keras_serializable("tests")
+class LossOfTheLastBatch(VAE):
+    """Logs a loss of the last batch beside terms of the whole epoch: they do not add up (keras-io#607, #983)."""
+
+    def _logged(self, reconstruction, kl, count):
+        logs = super()._logged(reconstruction, kl, count)
+        # Where a step logs what is no metric, Keras shows what the last step returned, and not the metrics.
+        return {**logs, "loss": self.objective(reconstruction, kl, self.beta), "beta": self.beta}
+
+
 class NoHeldOutTerms(VAE):
-    """Has no `test_step` of its own (keras.io; keras-io#983)."""
+    """Has no `test_step` of its own (keras-io#38, #509)."""
 
     def test_step(self, data):
         return keras.Model.test_step(self, data)
@@ -132,14 +184,14 @@ class NoisyTargets(GAN):
 
 
 class SharesFromANormal(WGANGP):
-    """Draws the places of the penalty from N(0, 1), so that most lie outside (keras-io#143)."""
+    """Draws the places of the penalty from N(0, 1), so that most lie outside (keras-io#143, #415)."""
 
     def shares(self, count, rank, training=True):
         return keras.random.normal((count, *[1] * (rank - 1)), seed=self.seed_generator)
 
 
 class RootOfZero(WGANGP):
-    """Takes the root of the squared slope as it is: NaN gradients where it is 0 (keras-io#415)."""
+    """Takes the root of the squared slope as it is: NaN gradients where it is 0 (keras-io#624)."""
 
     def gradient_penalty(self, real, fake, condition, share, training=False):
         slope = input_gradient(self.critic, share * real + (1 - share) * fake)
@@ -147,7 +199,7 @@ class RootOfZero(WGANGP):
 
 
 class FakesWithinTheCriticsGradient(WGANGP):
-    """Runs the generator inside the critic's gradient, for nothing but time and memory (keras-io#910)."""
+    """Runs the generator inside the critic's gradient, for nothing but time and memory (keras.io's WGAN-GP)."""
 
     def _critic_step(self, real, condition):
         def loss():
@@ -160,8 +212,18 @@ class FakesWithinTheCriticsGradient(WGANGP):
 
 
 def every_nth_pixel(x, scale):
-    """Shrinks without antialiasing, so that a network learns another task than it is tested on (keras.io's ESPCN)."""
+    """Shrinks without antialiasing: fine stripes become broad ones that were never there."""
     return x[:, ::scale, ::scale]
+
+
+def _shrunk_by_area(x, scale):
+    n, height, width, channels = x.shape
+    return x.reshape(n, height // scale, scale, width // scale, scale, channels).mean(axis=(2, 4))
+
+
+def patches_shrunk_by_area(images, scale, size, count):
+    """Pairs to train on that were shrunk in another way than those of the test (keras.io's ESPCN)."""
+    return patch_pairs(images, scale, size, count, shrink=_shrunk_by_area)
 
 
 def tiles_without_a_margin(generator, x, tile):

@@ -28,6 +28,16 @@ def resumes_where_it_stopped(make, fit, path):
     )
 
 
+def comes_back_as_it_was(model, path, x):
+    """Whether a saved model is loaded as one of its class, which can go on training."""
+    model.save(path)
+    loaded = keras.saving.load_model(path)
+    if type(loaded) is not type(model):
+        return False
+    loaded.fit(x, verbose=0)
+    return True
+
+
 def loads_safely(model, path):
     """Whether the model can be saved and, in Keras's safe mode, loaded."""
     model.save(path)
@@ -38,8 +48,17 @@ def loads_safely(model, path):
     return True
 
 
+def refuses_a_loss_that_it_would_ignore(model):
+    """Whether a model that computes its own loss says so when it is compiled with another one."""
+    try:
+        model.compile("adam", loss="mae")
+    except ValueError as error:
+        return "`loss` must be left out" in str(error)
+    return False
+
+
 def are_disjoint(train, test):
-    """Whether no row of one array occurs in the other."""
+    """Whether no row (or image) of one occurs in the other."""
     return not {row.tobytes() for row in train} & {row.tobytes() for row in test}
 
 
@@ -57,10 +76,24 @@ def alerts_keep_to_the_share(detector, normal_rows):
     return bool(0.04 < share < 0.2)
 
 
+def tells_right_from_wrong(measure):
+    """Whether `measure(scores, labels)` is higher where the anomalies have the highest scores than the other way."""
+    scores, labels = np.array([0.1, 0.2, 0.8, 0.9]), np.array([0, 0, 1, 1])
+    return bool(measure(scores, labels) > measure(scores, 1 - labels))
+
+
 def features_ignore_the_future(make_features, table):
     """Whether the features of the first half of a table in order of time stay when the second half is left out."""
     half = len(table) // 2
     return bool(make_features(table)[:half].equals(make_features(table[:half])))
+
+
+def features_reach_the_last_row(make_features, table):
+    """Whether every row of a table in order of time has features, and those of the last row depend on its amount."""
+    changed = table.copy()
+    changed.loc[changed.index[-1], "amount"] *= 2
+    before, after = make_features(table), make_features(changed)
+    return len(before) == len(table) and not before[-1:].equals(after[-1:])
 
 
 def is_minus_the_elbo_of_coin_tosses(model, latent_dim, pixels):
@@ -97,6 +130,13 @@ def shrinks_by_means(downscale):
     return bool(np.abs(downscale(stripes, 3)[:, 2:-2, 2:-2] - 0.5).max() < 0.06)
 
 
+def trains_on_what_it_is_tested_on(make_pairs):
+    """Whether the small pictures to train on are the large ones shrunk as those of the tests are: bicubically."""
+    picture = np.random.default_rng(0).random((24, 24, 1), "float32")
+    small, large = make_pairs([picture], 3, 8, 2)
+    return bool(np.allclose(small, srgan.downscale(large, 3), atol=1e-5))
+
+
 def leaves_no_seams(upscale):
     """Whether tiles of a picture, each enlarged by `upscale(generator, x, tile)`, equal the whole picture enlarged."""
     generator = srgan.subpixel_generator(1, 3, 4, 2, seed=0)
@@ -109,6 +149,16 @@ def interpolates_between_real_and_fake(model):
     """Whether a WGAN-GP draws the places of its penalty between real examples and fakes, and evenly: α ~ U(0, 1)."""
     shares = keras.ops.convert_to_numpy(model.shares(2000, 4)).ravel()
     return bool(shares.min() >= 0 and shares.max() <= 1 and abs(shares.mean() - 0.5) < 0.05 and shares.std() > 0.25)
+
+
+def has_a_gradient_where_the_critic_is_flat(kind):
+    """Whether a WGAN-GP of this class survives a step that begins with a critic of slope 0."""
+    code, x = keras.Input((2,)), keras.Input((4,))
+    flat = keras.layers.Dense(1, kernel_initializer="zeros")
+    model = kind(keras.Model(code, keras.layers.Dense(4)(code)), keras.Model(x, flat(x)))
+    model.compile("sgd", "sgd")
+    model.train_on_batch(np.ones((10, 4), "float32"))
+    return bool(np.isfinite(flat.get_weights()[0]).all())
 
 
 def makes_fakes_outside_the_critics_gradient(kind, critic_steps=3):
@@ -163,3 +213,9 @@ def threshold_ignores_the_test_pairs(accuracy):
     different = np.array([0, 1, 0, 1])
     validation, test = np.array([0.4, 0.6, 0.4, 0.6]), np.array([2.0, 3.0, 2.0, 3.0])
     return accuracy((validation, different), (test, different)) == 0.5
+
+
+def counts_ties_as_failures(accuracy):
+    """Whether `accuracy(distances, answers)` is 1 where the right class is nearest, and 0 where all are as near."""
+    near, tied, each = 1.0 - np.eye(5), np.ones((5, 5)), np.arange(5)
+    return [accuracy(near, each), accuracy(tied, each), accuracy(tied, 0 * each)] == [1, 0, 0]

@@ -1,6 +1,14 @@
 """Each mistake of `mistakes.py` is caught by the check that the package's own models pass."""
 
+import ast
 import functools
+import inspect
+import itertools
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,12 +16,20 @@ import pytest
 
 from benchmarks.siamese import pair_accuracy
 from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, ContrastiveLoss, srgan, vae
-from dlarch_keras.datasets import generate_transactions, load_mnist, load_photographs, transaction_features
+from dlarch_keras.datasets import (
+    generate_transactions,
+    load_mnist,
+    load_photographs,
+    split_by_time,
+    transaction_features,
+)
+from dlarch_keras.metrics.detection import alert_precision
+from dlarch_keras.metrics.identification import runs_accuracy
 from dlarch_keras.networks import dense_decoder, dense_encoder
-from tests import mistakes, properties, toy_models
-from tests.test_gan import line, small_gan
+from tests import mistakes, properties, test_gan, toy_models
+from tests.test_gan import line
 from tests.test_vae import constant_encoder, linear_decoder
-from tests.test_wgan_gp import linear_critic, small_nets
+from tests.test_wgan_gp import small_nets
 
 SHAPE = (6, 5, 1)
 
@@ -33,6 +49,24 @@ def test_the_last_batch_is_not_the_epoch(kind, right):
     assert properties.logs_epoch_means(autoencoder(kind), images(20)) == right
 
 
+def on_two_devices():
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    with tf.distribute.MirroredStrategy(["/CPU:0", "/CPU:1"]).scope():
+        for kind in (Autoencoder, mistakes.ShowsTheFirstReplica):
+            print(properties.logs_epoch_means(autoencoder(kind), images(20)))
+
+
+def test_the_first_replica_is_not_the_batch():
+    """In a process of its own: devices are divided before TensorFlow does anything."""
+    code = "from tests.test_mistakes import on_two_devices; on_two_devices()"
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
+    assert result.stdout.split() == ["True", "False"], result.stderr[-3000:]
+
+
 @pytest.mark.parametrize(
     ("kind", "right"), [(toy_models.TinyGAN, True), (mistakes.SavedWithoutItsSecondOptimizer, False)]
 )
@@ -47,24 +81,42 @@ def test_both_optimizers_are_saved(kind, right, tmp_path):
     assert properties.resumes_where_it_stopped(make, fit, tmp_path / "model.keras") == right
 
 
-@pytest.mark.parametrize(
-    ("encoder", "right"),
-    [(dense_encoder(SHAPE, 3, ()), True), (mistakes.encoder_with_a_lambda(SHAPE, 3), False)],
-    ids=["dense", "lambda"],
-)
-def test_a_saved_model_holds_no_code(encoder, right, tmp_path):
-    assert properties.loads_safely(autoencoder(encoder=encoder), tmp_path / "model.keras") == right
+@pytest.mark.parametrize(("build_encoder", "right"), [(dense_encoder, True), (mistakes.encoder_with_a_lambda, False)])
+def test_a_saved_model_holds_no_code(build_encoder, right, tmp_path):
+    model = autoencoder(encoder=build_encoder(SHAPE, 3))
+    assert properties.loads_safely(model, tmp_path / "model.keras") == right
+
+
+@pytest.mark.parametrize(("kind", "right"), [(GAN, True), (mistakes.LosesItsMethods, False)])
+def test_a_loaded_gan_is_a_gan(kind, right, tmp_path):
+    model = kind(*test_gan.small_nets(), seed=0)
+    model.compile("adam", "adam")
+    assert properties.comes_back_as_it_was(model, tmp_path / "model.keras", images(8)) == right
 
 
 def test_test_rows_are_not_training_rows():
     (train, _), (test, _) = load_mnist()
     assert properties.are_disjoint(train, test)
-    assert not properties.are_disjoint(*mistakes.test_rows_reused(train))
+    assert not properties.are_disjoint(*mistakes.train_and_test_pooled(train, test))
 
 
-def test_a_loss_that_would_be_ignored():
-    with pytest.raises(ValueError, match="`loss` must be left out"):
-        mistakes.LossLeftToCompile().compile("adam", loss="mse")
+def test_test_rows_are_not_validation_rows():
+    payments = generate_transactions(customers=20, terminals=50, days=20, radius=30.0)
+    train, validation, test = (payments.iloc[rows].to_numpy() for rows in split_by_time(payments, 6, 3, 3, 2))
+    assert properties.are_disjoint(train, validation) and properties.are_disjoint(validation, test)
+    assert not properties.are_disjoint(*mistakes.validation_rows_reused(validation, test))
+
+
+def test_test_photographs_are_not_in_training():
+    train, test = load_photographs()
+    pooled, _ = mistakes.test_images_in_the_training_folder(train, test)
+    assert properties.are_disjoint(train.values(), test.values())
+    assert not properties.are_disjoint(pooled.values(), test.values())
+
+
+@pytest.mark.parametrize(("kind", "right"), [(Autoencoder, True), (mistakes.LossIgnored, False)])
+def test_a_loss_that_would_be_ignored_is_refused(kind, right):
+    assert properties.refuses_a_loss_that_it_would_ignore(autoencoder(kind)) == right
 
 
 def detector(kind):
@@ -89,12 +141,29 @@ def test_the_threshold_comes_from_held_back_rows(kind, right):
     assert properties.alerts_keep_to_the_share(*detector(kind)) == right
 
 
+def precision(scores, labels):
+    return alert_precision(scores, labels, np.zeros(len(scores), int), budget=2)
+
+
+@pytest.mark.parametrize(("measure", "right"), [(precision, True), (mistakes.alerts_without_labels, False)])
+def test_alerts_are_judged_by_labels(measure, right):
+    assert properties.tells_right_from_wrong(measure) == right
+
+
 @pytest.mark.parametrize(
     ("make_features", "right"), [(transaction_features, True), (mistakes.window_around_the_payment, False)]
 )
 def test_windows_end_with_the_payment(make_features, right):
     payments = generate_transactions(customers=20, terminals=50, days=20, radius=30.0)
     assert properties.features_ignore_the_future(make_features, payments) == right
+
+
+@pytest.mark.parametrize(
+    ("make_features", "right"), [(transaction_features, True), (mistakes.windows_without_the_last, False)]
+)
+def test_windows_reach_the_last_payment(make_features, right):
+    payments = generate_transactions(customers=20, terminals=50, days=20, radius=30.0)
+    assert properties.features_reach_the_last_row(make_features, payments) == right
 
 
 @pytest.mark.parametrize(
@@ -114,7 +183,13 @@ def test_a_vaes_terms_are_sums(kind, right):
 
 
 @pytest.mark.parametrize(
-    ("kind", "right"), [(VAE, True), (mistakes.BetaOnTheReconstruction, False), (mistakes.NoHeldOutTerms, False)]
+    ("kind", "right"),
+    [
+        (VAE, True),
+        (mistakes.BetaOnTheReconstruction, False),
+        (mistakes.LossOfTheLastBatch, False),
+        (mistakes.NoHeldOutTerms, False),
+    ],
 )
 def test_a_vaes_terms_add_up(kind, right):
     model = kind(vae.dense_encoder(SHAPE, 3), dense_decoder(SHAPE, 3, output_activation=None), beta=2.0)
@@ -134,10 +209,7 @@ def test_the_penalty_is_taken_between_real_and_fake(kind, right):
 
 @pytest.mark.parametrize(("kind", "right"), [(WGANGP, True), (mistakes.RootOfZero, False)])
 def test_a_flat_critic_has_a_gradient(kind, right):
-    model = kind(dense_decoder((4,), 2, (), output_activation=None), linear_critic([0.0, 0.0, 0.0, 0.0]))
-    model.compile("sgd", "sgd")
-    model.train_on_batch(np.ones((10, 4), "float32"))
-    assert bool(np.isfinite(model.critic.get_weights()[0]).all()) == right
+    assert properties.has_a_gradient_where_the_critic_is_flat(kind) == right
 
 
 @pytest.mark.parametrize(("kind", "right"), [(WGANGP, True), (mistakes.FakesWithinTheCriticsGradient, False)])
@@ -155,14 +227,9 @@ def test_tiles_leave_no_seams(upscale, right):
     assert properties.leaves_no_seams(upscale) == right
 
 
-def test_no_test_photograph_is_in_training():
-    """keras.io's ESPCN has its test images in the training folder."""
-    train, test = load_photographs()
-    patches = [
-        np.concatenate([srgan.patch_pairs([image], 3, 12, 50, seed=0)[1] for image in part.values()])
-        for part in (train, test)
-    ]
-    assert properties.are_disjoint(*patches) and not properties.are_disjoint(patches[0], patches[0])
+@pytest.mark.parametrize(("make_pairs", "right"), [(srgan.patch_pairs, True), (mistakes.patches_shrunk_by_area, False)])
+def test_training_pictures_are_shrunk_as_test_pictures_are(make_pairs, right):
+    assert properties.trains_on_what_it_is_tested_on(make_pairs) == right
 
 
 @pytest.mark.parametrize(
@@ -180,9 +247,36 @@ def test_the_threshold_has_not_seen_the_test_pairs(accuracy, right):
     assert properties.threshold_ignores_the_test_pairs(accuracy) == right
 
 
-def test_a_loaded_gan_keeps_its_methods(tmp_path):
-    """keras#20579: after loading, a GAN was a plain model."""
-    small_gan().save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert isinstance(loaded, GAN) and loaded.generate(2, seed=0).shape == (2, *SHAPE)
-    loaded.fit(images(8), verbose=0)
+def share_right(distances, answers):
+    """Two runs with these distances."""
+    points = np.zeros((2, len(answers), 1))
+    return runs_accuracy(points, points, [answers, answers], lambda queries, support: distances).value
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "right"),
+    [(share_right, True), (mistakes.ties_are_right, False), (mistakes.first_of_the_nearest, False)],
+)
+def test_a_network_that_tells_nothing_apart_is_never_right(accuracy, right):
+    assert properties.counts_ties_as_failures(accuracy) == right
+
+
+def applied(function):
+    """Pairs of a mistake and a property that a test of this file, or its parameters, names together."""
+    names = {"mistakes": set(), "properties": set()}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in names:
+            names[node.value.id].add(node.attr)
+    return itertools.product(*names.values())
+
+
+def test_the_table_of_mistakes_is_complete_and_true():
+    """`docs/mistakes.md` has a row for each mistake, and names the check by which a test here catches it."""
+    table = Path(__file__).parents[1].joinpath("docs", "mistakes.md").read_text("utf-8")
+    rows = set(re.findall(r"`properties\.(\w+)` catches `mistakes\.(\w+)`", table))
+    rows = {(mistake, check) for check, mistake in rows}
+    here = ast.parse(Path(__file__).read_text("utf-8"))
+    caught = {pair for function in here.body if isinstance(function, ast.FunctionDef) for pair in applied(function)}
+    everything = {name for name, thing in vars(mistakes).items() if inspect.getmodule(thing) is mistakes}
+    assert {mistake for mistake, _ in rows} == {name for name in everything if not name.startswith("_")}
+    assert rows <= caught
