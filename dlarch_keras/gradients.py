@@ -3,7 +3,7 @@
 Under `tf.distribute`, `value_and_grad` divides the loss by the number of replicas, since optimizers add gradients
 up over them. Write losses with `keras.ops` or the loss functions of `keras.losses`, therefore: a `keras.losses.Loss`
 object divides as well. A loss that is not a mean over examples (batch statistics, pairs within a batch) sees one
-replica's share of the batch only, and every replica draws the same random numbers.
+replica's share of the batch only.
 `steps_per_execution` > 1 under `MirroredStrategy` on CPUs fails for any Keras 3.15 model, a plain one included.
 """
 

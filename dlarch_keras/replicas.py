@@ -53,6 +53,6 @@ def check_batches(model, x, batch_size, share=1.0):
     each = math.ceil(last / replicas)  # until there are none left
     if size % replicas or each * (replicas - 1) >= last:
         raise ValueError(
-            f"`batch_size` must be a multiple of the number of replicas, {replicas}, and leave each of them examples of "
+            f"`batch_size` must be a multiple of the number of replicas, {replicas}, and leave each some examples of "
             f"the last batch, got batches of {size} and a last one of {last}."
         )

@@ -1,11 +1,12 @@
 """Every architecture, small: how it is built and compiled, and data for it. For what must hold for all of them."""
 
+import functools
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from dlarch_keras import Autoencoder, DenoisingAutoencoder
+from dlarch_keras import WGANGP, Autoencoder, DenoisingAutoencoder
 from dlarch_keras.denoising_autoencoder import GaussianCorruption
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests import test_conditional_vae, test_gan, test_pix2pix, test_siamese, test_srgan, test_vae, test_wgan_gp
@@ -44,4 +45,24 @@ ARCHITECTURES = {
     "pix2pix": Architecture(test_pix2pix.small_model, lambda n: (test_pix2pix.sources(n), test_pix2pix.targets(n))),
     "SRGAN": Architecture(test_srgan.small_model, lambda n: (test_srgan.small(n), test_srgan.large(n))),
     "Siamese": Architecture(test_siamese.small_siamese, lambda n: (test_siamese.images(n), test_siamese.labels(n))),
+}
+
+
+def _wgan_of_separate_examples():
+    model = WGANGP(*test_gan.small_nets(batch_normalization=False), critic_steps=1, seed=0)
+    model.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3))
+    return model
+
+
+def _pairs(n):
+    return (test_siamese.images(n), test_siamese.images(n, seed=1)), test_siamese.pair_labels(n)
+
+
+# The same where nothing ties the examples of a batch together, so that its loss is a mean over examples: no BatchNorm,
+# no critic's steps that take shares of the batch, given pairs instead of all that there are in the batch.
+SEPARATE = {
+    **ARCHITECTURES,
+    "GAN": Architecture(functools.partial(test_gan.small_gan, batch_normalization=False), ARCHITECTURES["GAN"].data),
+    "WGAN-GP": Architecture(_wgan_of_separate_examples, ARCHITECTURES["WGAN-GP"].data),
+    "Siamese": Architecture(functools.partial(test_siamese.small_siamese, batch_normalization=False), _pairs),
 }

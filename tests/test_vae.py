@@ -368,3 +368,10 @@ def test_rows_under_a_gaussian_may_be_anything_finite():
     assert model.reconstruct(rows).shape == (32, 7)
     with pytest.raises(ValueError, match="`x` must lie within"):
         small_vae((7,)).fit(rows, verbose=0)
+
+
+def test_any_network_can_become_an_encoder():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6)])
+    encoder = vae.gaussian_encoder(network)
+    mean, log_var = encoder(np.ones((2, 4), "float32"))
+    np.testing.assert_allclose(np.concatenate([mean, log_var], axis=1), network(np.ones((2, 4), "float32")), rtol=1e-6)
