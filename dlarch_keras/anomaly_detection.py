@@ -185,15 +185,16 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             typical = np.argsort(scores, kind="stable")[:kept]
             size = steps * self.batch_size
             order = np.concatenate([rng.permutation(typical) for _ in range(-(-size // kept))])[:size]
-            self.autoencoder_.fit(encoded[order], batch_size=self.batch_size, shuffle=False, verbose=0)
+            try:
+                self.autoencoder_.fit(encoded[order], batch_size=self.batch_size, shuffle=False, verbose=0)
+            except FloatingPointError as error:
+                raise ValueError(
+                    f"`learning_rate` and `noise` must be small enough for training to converge, "
+                    f"got {self.learning_rate} and {self.noise}."
+                ) from error
             residuals = encoded - forward(self.autoencoder_, encoded, ROWS)
             self.residual_scale_ = residuals.std(axis=0) + np.float32(1e-6)
             scores = self._surprise(encoded, residuals).sum(axis=1)
-        if not np.isfinite(self.residual_scale_).all():
-            raise ValueError(
-                f"`learning_rate` and `noise` must be small enough for training to converge, "
-                f"got {self.learning_rate} and {self.noise}: the residuals are not finite."
-            )
 
     def _surprise(self, values, residuals):
         """What each encoded column adds to the anomaly score, `(n, encoded)`."""

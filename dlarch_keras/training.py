@@ -279,7 +279,7 @@ class Model(keras.Model):
         """Train, as `keras.Model.fit` does, after `check_data`.
 
         Raises:
-            ValueError: of `check_data`.
+            ValueError: of `check_data`; for batches that the replicas of `tf.distribute` cannot share.
             FloatingPointError: a logged value became NaN or infinite; it names the batch.
         """
         if class_weight is not None and (y is None or y is x) and not checks.is_stream(x):

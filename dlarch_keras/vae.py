@@ -320,7 +320,8 @@ def gaussian_encoder(network, name="encoder"):
     Returns:
         `keras.Model`: `(n, *shape)` → `[z_mean, z_log_var]`, each `(n, latent_dim)`.
     """
-    return keras.Model(network.inputs[0], list(keras.ops.split(network.outputs[0], 2, axis=-1)), name=name)
+    inputs = network.inputs if len(network.inputs) > 1 else network.inputs[0]
+    return keras.Model(inputs, list(keras.ops.split(network.outputs[0], 2, axis=-1)), name=name)
 
 
 def dense_encoder(image_shape, latent_dim, hidden_units=(512, 512), **style):

@@ -240,6 +240,7 @@ def test_categories_are_compared_as_text(fitted):
     ids=lambda item: item[0],
 )
 @pytest.mark.parametrize("method", ["score_samples", "decision_function", "predict", "explain", "calibrate"])
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # scikit-learn's, before our error
 def test_other_tables_are_refused(fitted, method, change):
     arguments = (0.1,) if method == "calibrate" else ()
     with pytest.raises(ValueError):

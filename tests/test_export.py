@@ -85,6 +85,7 @@ def test_a_siamese_network_is_exported_with_its_distance(tmp_path):
 
 
 @needs_tensorflow
+@pytest.mark.filterwarnings("ignore::UserWarning")  # TensorFlow's: its interpreter is to move to another package
 def test_a_generator_for_a_phone(tmp_path):
     import tensorflow as tf
 

@@ -93,6 +93,7 @@ def test_a_damaged_file_is_refused(name, damage, tmp_path):
         keras.saving.load_model(path)
 
 
+@pytest.mark.filterwarnings("ignore:Skipping:UserWarning")  # Keras's own, before its error
 def test_the_weights_of_another_architecture_are_refused(name, tmp_path):
     other = "Siamese" if name == "GAN" else "GAN"
     ARCHITECTURES[other].make().save(tmp_path / "model.keras")
