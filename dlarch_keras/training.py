@@ -57,15 +57,19 @@ def forward(network, x, batch_size=1024):
         batch_size: examples in memory at a time.
 
     Returns:
-        `(n, ...)`, NumPy, or a list of them from a network with several outputs.
+        `(n, ...)`, NumPy, float32, or a list of them from a network with several outputs.
     """
     arrays = x if isinstance(x, list) else [x]
     batches = []
     for start in range(0, len(arrays[0]), batch_size):
         batch = [array[start : start + batch_size] for array in arrays]
         outputs = network(batch if isinstance(x, list) else batch[0], training=False)
-        batches.append(keras.tree.map_structure(keras.ops.convert_to_numpy, outputs))
+        batches.append(keras.tree.map_structure(_float32_numpy, outputs))
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
+
+
+def _float32_numpy(tensor):
+    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))  # NumPy has no bfloat16 of its own
 
 
 def _step(method):

@@ -105,7 +105,8 @@ class VAE(Model):
         x = keras.ops.cast(x, "float32")
         if self.likelihood == "bernoulli":
             x = keras.ops.cast(keras.random.uniform(keras.ops.shape(x), seed=seed) < x, "float32")
-        z_mean, z_log_var = self.encoder(_joined(x, condition), training=training)
+        outputs = self.encoder(_joined(x, condition), training=training)
+        z_mean, z_log_var = (keras.ops.cast(output, "float32") for output in outputs)
         noise = keras.random.normal(keras.ops.shape(z_mean), seed=seed if training else 1)
         z = z_mean + keras.ops.exp(0.5 * z_log_var) * noise
         log_likelihood = self.log_probability(x, self.decoder(_joined(z, condition), training=training))

@@ -375,3 +375,15 @@ def test_any_network_can_become_an_encoder():
     encoder = vae.gaussian_encoder(network)
     mean, log_var = encoder(np.ones((2, 4), "float32"))
     np.testing.assert_allclose(np.concatenate([mean, log_var], axis=1), network(np.ones((2, 4), "float32")), rtol=1e-6)
+
+
+def test_networks_that_compute_in_16_bits():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    inputs, code = keras.Input((4,)), keras.Input((2,))
+    encoder = keras.Model(inputs, [keras.layers.Dense(2)(inputs), keras.layers.Dense(2)(inputs)])
+    model = VAE(encoder, keras.Model(code, keras.layers.Dense(4)(code)), likelihood="gaussian")
+    model.compile("adam")
+    x = np.random.default_rng(0).random((16, 4), "float32")
+    assert np.isfinite(model.fit(x, verbose=0).history["loss"]).all()
+    for array in (model.encode(x), model.reconstruct(x), model.elbo(x).astype("float32")):
+        assert array.dtype == np.float32 and np.isfinite(array).all()
