@@ -21,7 +21,7 @@ from benchmarks import runner
 from benchmarks.recipes import RECIPES
 from benchmarks.step import ARCHITECTURES, TRACED
 
-STEPS, RECIPE_STEPS = runner.size((40, 200), (5, 80))
+STEPS, RECIPE_STEPS = runner.size(40, 5), 80
 QUICK = ("autoencoder, step on tensorflow", "autoencoder, 1/4 of the batch", "race, Siamese, float32, theirs")
 
 

@@ -16,7 +16,7 @@ Subclass `Model`, write `train_step(self, data)` once in ordinary Keras code, an
                 lambda: keras.ops.mean((self.network(x, training=True) - y) ** 2), variables
             )
             apply_gradients(self.optimizer, gradients, variables)
-            self.loss_tracker.update_state(value)
+            self.loss_tracker.update_state(value, sample_weight=keras.ops.shape(x)[0])
             return {"loss": self.loss_tracker.result()}
 
 A model with several optimizers compiles with a dictionary, keyed by the attribute that holds the network each one

@@ -1,6 +1,8 @@
 """What the project says of itself: one version everywhere, and links that lead somewhere."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -25,8 +27,20 @@ def test_the_version_is_one():
     assert newest.groups() == (PROJECT["version"], str(CITATION["date-released"]))
 
 
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "CHANGELOG.md", "docs/mistakes.md"])
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "benchmarks" / "README.md", ROOT / "data" / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    text = (ROOT / page).read_text("utf-8")
+    text = page.read_text("utf-8")
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
-        assert (ROOT / page).parent.joinpath(target).exists(), target
+        assert page.parent.joinpath(target).exists(), target
+
+
+def test_importing_the_package_costs_next_to_nothing_over_keras():
+    code = (
+        "import time, keras; start = time.perf_counter(); import dlarch_keras; print(time.perf_counter() - start)\n"
+        "import sys; print([name for name in sys.modules if name.startswith('dlarch_keras.')])"
+    )
+    seconds, modules = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()[-2:]
+    assert float(seconds) < 0.1 and modules == "[]"

@@ -1,4 +1,4 @@
-"""The figures of the pages are those of the stored results, and what they link to is there."""
+"""The figures of the pages are those of the stored results."""
 
 import re
 import shutil
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from scripts import write_results
-from scripts.write_results import END, RESULTS, ROOT, START, TEMPLATES, UNFINISHED, fill, pages, read
+from scripts.write_results import END, RESULTS, START, TEMPLATES, UNFINISHED, fill, pages, read
 
 SOURCES = sorted({name for path in TEMPLATES.iterdir() for name in re.findall(r"\{(\w+)[.:]", path.read_text("utf-8"))})
 
@@ -42,9 +42,8 @@ def test_every_placeholder_is_filled():
 
 
 def test_what_is_not_run_yet_is_left_out(changed):
-    for text in changed("gan", lambda table: table[:0]).values():
-        assert "| GAN" not in text
-        assert "MNIST" in text
+    text = "".join(changed("gan", lambda table: table[:0]).values())
+    assert "| GAN" not in text and "MNIST" in text
 
 
 def test_writing_replaces_what_stood_there(tmp_path, monkeypatch):
@@ -73,9 +72,3 @@ def test_how_figures_are_printed(tmp_path):
     expected = "20.65 ± 0.01 (3), 1,235 | 8.0 ± 1.6\n0.027\n"
     assert fill(template, read(tmp_path)) == expected
     assert fill("{toy: detector, *}, {toy.seconds: detector, *}", read(tmp_path)) == "3.500, 4\n"
-
-
-@pytest.mark.parametrize("page", ["README.md", "RESULTS.md", "benchmarks/README.md"])
-def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / page).read_text("utf-8")):
-        assert (ROOT / page).parent.joinpath(target).exists(), target
