@@ -1,9 +1,9 @@
 """The training step of one architecture, measured in a process of its own: `python -m benchmarks.step "VAE"`.
 
 Prints JSON: `ms` a step (median), `us_an_example` over all steps but the first three, `losses` of the first steps with
-the same weights, images and noise on every backend, `peak_mb` of memory beyond what the libraries take; on TensorFlow
-also `matrix_share`: the time that the step's floating-point operations would take at the rate of a product of two
-matrices, measured right before and after, over the time that the step takes.
+the same weights, images and noise on every backend, `peak_mb` of memory beyond what libraries and data take; on
+TensorFlow also `matrix_share`: the time that the step's floating-point operations would take at the rate of a product
+of two matrices, measured right after, over the time that the step takes. Sizes are like those of the notebooks.
 """
 
 import argparse
@@ -45,7 +45,7 @@ CLASSES, TRACED, WARMUP = 10, 5, 3  # classes; steps whose losses are traced; st
 
 
 class Architecture(NamedTuple):
-    """`make(shape)` a model for images of a shape; the notebook's image shape and batch size; `y(n, shape)` or None."""
+    """`make(shape)` a model for images; a shape and a batch size like the notebook's; `y(n, shape)` or None."""
 
     make: callable
     shape: tuple
@@ -208,21 +208,18 @@ def measure(name, steps, side=None, batch_size=None, weights=None):
     architecture = ARCHITECTURES[name]
     shape = architecture.shape if side is None else (side, side, architecture.shape[-1])
     batch_size = batch_size or architecture.batch_size
-    before = memory_mb()
-    result = {"losses": trace(name, weights)} if weights else {}
-    model = compiled(architecture.make(shape), architecture.optimizers)
     x, y = random_images(batch_size * steps, shape), architecture.y(batch_size * steps, shape)
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    rates = [matrix_gflop_per_second()] if on_tensorflow else []
-    clock = StepClock()
+    before, clock = memory_mb(), StepClock()
+    model = compiled(architecture.make(shape), architecture.optimizers)
     model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0, callbacks=[clock])
     seconds = np.diff(clock.ends)[WARMUP:]
-    result |= {"ms": 1000 * np.median(seconds), "us_an_example": 1e6 * np.mean(seconds) / batch_size}
+    result = {"ms": 1000 * np.median(seconds), "us_an_example": 1e6 * np.mean(seconds) / batch_size}
     result |= {"parameters": model.count_params(), "peak_mb": memory_mb() - before}
-    if on_tensorflow:
-        rate = np.mean([*rates, matrix_gflop_per_second()])
+    if keras.backend.backend() == "tensorflow":
         operations = gflop(model, x[:batch_size], None if y is None else y[:batch_size])
-        result["matrix_share"] = operations / rate / np.median(seconds)
+        result["matrix_share"] = operations / matrix_gflop_per_second() / np.median(seconds)
+    if weights:
+        result["losses"] = trace(name, weights)
     return result
 
 
@@ -230,8 +227,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.step")
     parser.add_argument("architecture", choices=ARCHITECTURES)
     parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--side", type=int, help="height and width of the images; the notebook's by default")
-    parser.add_argument("--batch-size", type=int, help="the notebook's by default")
+    parser.add_argument("--side", type=int, help="height and width of the images; its own by default")
+    parser.add_argument("--batch-size", type=int, help="its own by default")
     parser.add_argument("--policy", default="float32", help="of Keras's dtypes")
     parser.add_argument("--weights", type=Path, help="file of the weights from which the losses are traced")
     options = parser.parse_args()

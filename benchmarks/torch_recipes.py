@@ -16,10 +16,12 @@ def images(x):
 def stepper(optimizer, loss_of):
     """A step of one optimizer on `loss_of(x, y)`."""
 
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
     def step(x, y):
-        optimizer.zero_grad(set_to_none=True)
         loss = loss_of(x, y)
-        loss.backward()
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters)):
+            parameter.grad = gradient  # of these only: `backward` would go through both networks of a GAN
         optimizer.step()
         return loss.item()
 
@@ -105,13 +107,3 @@ def denoising_autoencoder():
         return functional.binary_cross_entropy(network(images(x)), images(y))
 
     return stepper(torch.optim.Adam(network.parameters()), loss_of)
-
-
-def srgan():
-    network = nn.Sequential(
-        nn.Conv2d(1, 64, 5, 1, 2), nn.ReLU(), nn.Conv2d(64, 64, 3, 1, 1), nn.ReLU(),
-        nn.Conv2d(64, 32, 3, 1, 1), nn.ReLU(), nn.Conv2d(32, 9, 3, 1, 1), nn.ReLU(), nn.PixelShuffle(3),
-    )  # fmt: skip
-    return stepper(
-        torch.optim.Adam(network.parameters()), lambda x, y: functional.mse_loss(network(images(x)), images(y))
-    )
