@@ -96,5 +96,4 @@ TASKS = {
 }
 
 if __name__ == "__main__":
-    keras.config.set_dtype_policy("mixed_bfloat16")
     runner.main("autoencoder", TASKS)

@@ -190,5 +190,4 @@ TASKS = {
 TASKS |= {f"race, {metric}": race_task(metric) for metric in ("test total", "share of the recipe's seconds")}
 
 if __name__ == "__main__":
-    keras.config.set_dtype_policy("mixed_bfloat16")
     runner.main("vae", TASKS)

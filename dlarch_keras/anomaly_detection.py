@@ -4,6 +4,7 @@ Sakurada & Yairi, "Anomaly detection using autoencoders with nonlinear dimension
 noisy copies after Vincent et al., "Extracting and composing robust features with denoising autoencoders", ICML 2008.
 """
 
+import contextlib
 import json
 import numbers
 
@@ -185,15 +186,15 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             typical = np.argsort(scores, kind="stable")[:kept]
             size = steps * self.batch_size
             order = np.concatenate([rng.permutation(typical) for _ in range(-(-size // kept))])[:size]
-            try:
+            with contextlib.suppress(FloatingPointError):  # then the residuals are not finite, either
                 self.autoencoder_.fit(encoded[order], batch_size=self.batch_size, shuffle=False, verbose=0)
-            except FloatingPointError as error:
-                raise ValueError(
-                    f"`learning_rate` and `noise` must be small enough for training to converge, "
-                    f"got {self.learning_rate} and {self.noise}."
-                ) from error
             residuals = encoded - forward(self.autoencoder_, encoded, ROWS)
             self.residual_scale_ = residuals.std(axis=0) + np.float32(1e-6)
+            if not np.isfinite(self.residual_scale_).all():
+                raise ValueError(
+                    f"`learning_rate` and `noise` must be small enough for training to converge, "
+                    f"got {self.learning_rate} and {self.noise}: the residuals are not finite."
+                )
             scores = self._surprise(encoded, residuals).sum(axis=1)
 
     def _surprise(self, values, residuals):
