@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
-from scripts import stamp_colab
+from scripts import show_sources, stamp_colab
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
@@ -61,6 +61,19 @@ def test_it_is_stored_as_run_from_top_to_bottom_without_errors_or_logs(path):
     outputs = [output for cell in code for output in cell.outputs]
     assert outputs
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+def test_the_code_it_shows_is_the_packages(path):
+    assert not show_sources.refresh(nbformat.read(path, as_version=4)), "run `python scripts/show_sources.py`"
+
+
+def test_stale_code_is_replaced():
+    notebook = nbformat.read(next(path for path in LESSONS if "show_source(" in path.read_text("utf-8")), as_version=4)
+    (output, *_) = [cell.outputs[0] for cell in notebook.cells if cell.source.startswith("show_source(")]
+    output.data["text/markdown"] = "of last year"
+    assert show_sources.refresh(notebook)
+    assert "def train_step" in output.data["text/markdown"]
+    assert not show_sources.refresh(notebook)
 
 
 def test_cells_are_short_and_text_and_code_balance(lesson):
