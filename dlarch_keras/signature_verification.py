@@ -75,7 +75,7 @@ def split_writers(writers, share=0.2, seed=0):
 
 
 def train_signature_network(
-    images, writers, forged=None, development=0.2, epochs=EPOCHS, steps=20, network=None, seed=0, verbose=0
+    images, writers, forged=None, development=0.2, epochs=EPOCHS, steps=20, network=None, seed=0, verbose=0, callbacks=()
 ):
     """Train a writer-independent network, and stop before it knows its writers by heart.
 
@@ -94,6 +94,7 @@ def train_signature_network(
         network: `SiameseNetwork` to train further; None for a new one.
         seed: integer, for the split, the weights and the batches.
         verbose: as in `fit`.
+        callbacks: Keras callbacks; each epoch's logs hold the average's error as `development_error`.
 
     Returns:
         `(network, held_back)`: a compiled `SiameseNetwork`, and the rows of the development writers, `(n,)` booleans:
@@ -116,7 +117,7 @@ def train_signature_network(
     training = (part[~held_back] for part in (images, writers, forged))
     judge = BestAverage(network, *(part[held_back] for part in (images, writers, forged)))
     batches = WriterBatches(*training, steps=steps, seed=seed)
-    network.fit(batches, epochs=epochs, shuffle=False, verbose=verbose, callbacks=[judge])
+    network.fit(batches, epochs=epochs, shuffle=False, verbose=verbose, callbacks=[judge, *callbacks])
     return network, held_back
 
 
@@ -145,6 +146,7 @@ class BestAverage(keras.callbacks.Callback):
         self.history.append(np.mean([development_error(embeddings, self.writers, self.forged, k) for k in range(3)]))
         if self.history[-1] < self.best_error:
             self.best, self.best_error = self.average, self.history[-1]
+        logs["development_error"] = self.history[-1]
 
     def on_train_end(self, logs=None):
         self.model.embedding.set_weights(self.best)

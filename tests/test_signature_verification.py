@@ -199,6 +199,14 @@ def test_an_image_full_of_strokes_is_accepted(verifier):
     assert verifier.verify(2, image).distance > 0
 
 
+def test_each_epochs_development_error_is_logged(data):
+    history = keras.callbacks.History()
+    train_signature_network(*data, epochs=3, steps=1, network=small_network(), callbacks=[history])
+    errors = history.history["development_error"]
+    assert len(errors) == 3
+    assert all(0 <= error <= 1 for error in errors)
+
+
 def test_training_returns_the_best_average(data):
     network, back = train_signature_network(*data, epochs=3, steps=2, network=small_network(), seed=1)
     judge = BestAverage(network, *(part[back] for part in data))
@@ -209,7 +217,7 @@ def test_training_returns_the_best_average(data):
     for _ in range(4):
         network.embedding.set_weights([w + 0.3 * rng.normal(size=w.shape) for w in network.embedding.get_weights()])
         seen.append(network.embedding.get_weights())
-        judge.on_epoch_end(0)
+        judge.on_epoch_end(0, {})
     best = int(np.argmin(judge.history))
     shares = [1, 1 / 2, 1 / 3, 0.3]
     average = seen[0]
