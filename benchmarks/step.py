@@ -9,7 +9,6 @@ of two matrices, measured right after, over the time that the step takes. Sizes 
 import argparse
 import contextlib
 import json
-import resource
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -200,6 +199,8 @@ def matrix_gflop_per_second(side=2048, rounds=5):
 
 
 def memory_mb():
+    import resource  # not on Windows
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -105,7 +105,7 @@ class ThresholdAtTheTrainingMaximum(AnomalyDetector):
 
 
 class ScalerFittedOnWhatIsScored(AnomalyDetector):
-    """Prepares a table by the table itself, anomalies included (TensorFlow's autoencoder tutorial)."""
+    """Prepares a table by the table itself, anomalies included: a common shortcut."""
 
     def score_samples(self, X):
         self.preparation_.fit(self._frame(X))

@@ -7,6 +7,7 @@ import numpy as np
 
 from dlarch_keras import GAN, SRGAN, WGANGP, Pix2Pix
 from tests import test_gan, test_pix2pix, test_siamese, test_srgan, test_vae, toy_models
+from tests.architectures import ARCHITECTURES
 
 
 class Losses(keras.callbacks.Callback):
@@ -61,6 +62,9 @@ if __name__ == "__main__":
     x, y, noise = toy_models.data()
     traces = {"one": trace(toy_models.regressor(), x, y), "two": trace(toy_models.gan(), x, noise)}
     freeze_noise()
+    for name in ("autoencoder", "denoising autoencoder", "conditional VAE"):
+        make, data = ARCHITECTURES[name]
+        traces[name] = trace(given_weights(make()), *data(80))
     traces["vae"] = trace(given_weights(test_vae.small_vae(warmup_steps=5)), test_vae.images(80))
     for name, kind in (("gan", GAN), ("wgan_gp", WGANGP)):
         networks = test_gan.small_nets(batch_normalization=False)
