@@ -75,7 +75,16 @@ def split_writers(writers, share=0.2, seed=0):
 
 
 def train_signature_network(
-    images, writers, forged=None, development=0.2, epochs=EPOCHS, steps=20, network=None, seed=0, verbose=0, callbacks=()
+    images,
+    writers,
+    forged=None,
+    development=0.2,
+    epochs=EPOCHS,
+    steps=20,
+    network=None,
+    seed=0,
+    verbose=0,
+    callbacks=(),
 ):
     """Train a writer-independent network, and stop before it knows its writers by heart.
 
