@@ -10,8 +10,6 @@ of cores. A killed run goes on at its last epoch.
 """
 
 import json
-import os
-import time
 from functools import cache, partial
 
 import keras
@@ -50,11 +48,11 @@ class Clock(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         del self.seconds[epoch:]  # one more, if killed before the model was saved
-        self.start = time.process_time()
+        self.start = runner.processor_seconds()
 
     def on_epoch_end(self, epoch, logs=None):
         before = self.seconds[-1] if self.seconds else 0.0
-        self.seconds.append(before + (time.process_time() - self.start) / os.cpu_count())
+        self.seconds.append(before + runner.processor_seconds() - self.start)
         self.path.write_text(json.dumps(self.seconds))
 
 

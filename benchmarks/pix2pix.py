@@ -14,8 +14,6 @@ processor's, of training alone, over the number of cores. The figures are those 
 and `--only roofs` measures what is not among them.
 """
 
-import os
-import time
 from functools import cache, partial
 
 import keras
@@ -91,9 +89,9 @@ def trained(name, adversarial, seed):
     if not adversarial:
         learner = model.generator
         learner.compile(generator_optimizer, "mae", jit_compile=False)
-    start = time.process_time()
+    start = runner.processor_seconds()
     learner.fit(drawings, pictures, batch_size=BATCH_SIZE, epochs=epochs, verbose=0)
-    return model, (time.process_time() - start) / os.cpu_count()
+    return model, runner.processor_seconds() - start
 
 
 def learned(adversarial, test, seed):

@@ -2,13 +2,15 @@
 
 The networks of keras.io's tutorials, trained by `theirs`, a Keras training step as such tutorials write it, with
 TensorFlow's own gradients; by `ours`, the package's class with the same settings; by `fast`, ours in bfloat16 and with
-ten steps an execution; and by `torch`, plain and eager. Prints the milliseconds that a step takes, of a second call of
-`fit`, batch preparation included. What differs besides: our GAN makes one batch of fakes for both of its losses, our
-denoising autoencoder draws its noise anew in every step, and our Siamese loss is of the distance itself, without the
-tutorial's BatchNorm and sigmoid on top of it.
+ten steps an execution; and by `torch`, plain and eager. Prints the milliseconds that a step takes, the median of three
+calls of `fit` of some seconds each, batch preparation included. What differs besides: our GAN makes one batch of fakes
+for both of its losses, and shows the discriminator real images and fakes one after the other; our denoising autoencoder
+draws its noise anew in every step; our Siamese network embeds both twins of all pairs in one pass, and its loss is of
+the distance itself, without the tutorial's BatchNorm and sigmoid on top of it.
 """
 
 import argparse
+import math
 import time
 from typing import NamedTuple
 
@@ -16,7 +18,10 @@ import keras
 import numpy as np
 from keras import ops
 
-WARMUP = 20  # steps
+from benchmarks import runner
+
+IMPLEMENTATIONS = ("theirs", "ours", "fast", "torch")
+WARMUP, SECONDS = runner.size((20, 2.0), (10, 0.1))  # steps; of a call of `fit`, about
 
 
 class Recipe(NamedTuple):
@@ -203,20 +208,25 @@ def trainer(recipe, implementation):
     return lambda x, y: model.fit(x, None if makes_noise else y, recipe.batch_size, shuffle=False, verbose=0)
 
 
-def measure(recipe, implementation, steps):
-    """Milliseconds a step, over so many steps."""
+def measure(recipe, implementation):
+    """Milliseconds a step."""
     train = trainer(recipe, implementation)
-    train(*recipe.data(WARMUP * recipe.batch_size))
-    x, y = recipe.data(steps * recipe.batch_size)
-    start = time.perf_counter()
-    train(x, y)
-    return 1000 * (time.perf_counter() - start) / steps
+
+    def seconds_a_step(steps):
+        x, y = recipe.data(steps * recipe.batch_size)
+        start = time.perf_counter()
+        train(x, y)
+        return (time.perf_counter() - start) / steps
+
+    seconds_a_step(WARMUP)  # compiles
+    steps = 10 * math.ceil(SECONDS / seconds_a_step(WARMUP) / 10)  # whole executions of ten
+    return 1000 * float(np.median([seconds_a_step(steps) for _ in range(3)]))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipes")
     parser.add_argument("recipe", choices=RECIPES)
-    parser.add_argument("implementation", choices=("ours", "fast", "theirs", "torch"))
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("implementation", choices=IMPLEMENTATIONS)
+    parser.add_argument("--quick", action="store_true", help="shorter; see benchmarks.runner")
     options = parser.parse_args()
-    print(measure(RECIPES[options.recipe], options.implementation, options.steps))
+    print(measure(RECIPES[options.recipe], options.implementation))

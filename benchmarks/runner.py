@@ -9,8 +9,10 @@ import argparse
 import gc
 import shutil
 import sys
+import time
 from pathlib import Path
 
+import joblib
 import keras
 import pandas as pd
 from tqdm import tqdm
@@ -30,7 +32,9 @@ def size(full, quick):
 
 
 def main(name, tasks, seeds=3, runs=RUNS, results=RESULTS, arguments=None):
-    """Measure every task with every seed, and write means and standard deviations to `results/<name>.csv`.
+    """Measure tasks with every seed, and write means and standard deviations to `results/<name>.csv`.
+
+    What other tasks' rows stand there stays.
 
     Each finished run is a row of `runs/<name>.csv`; one that is there already is not run again, so a killed benchmark
     goes on where it was when it is started again. Delete the row, or the file, to repeat a run. A quick run deletes
@@ -70,8 +74,12 @@ def main(name, tasks, seeds=3, runs=RUNS, results=RESULTS, arguments=None):
             row = {"task": task, "seed": seed, "backend": backend, **tasks[task](seed)}
             pd.DataFrame([row]).to_csv(log, mode="a", header=not log.exists(), index=False)
             progress.write(f"{task}, seed {seed}: {row['metric']} {row['value']:.5g} after {row['seconds']:.0f} s")
-    summary = summarize(pd.read_csv(log), list(tasks))
-    summary.to_csv(results / f"{name}.csv", index=False)
+    summary, path = summarize(pd.read_csv(log), list(tasks)), results / f"{name}.csv"
+    if path.exists():
+        before = pd.read_csv(path)
+        summary = pd.concat([summary, before[~before["task"].isin(summary["task"])]])
+        summary = summary.sort_values("task", key=lambda column: column.map([*tasks, *before["task"]].index))
+    summary.to_csv(path, index=False)
     return summary
 
 
@@ -105,6 +113,11 @@ def row(dataset, metric, value, seconds, parameters):
         "seconds": float(seconds),
         "parameters": parameters,
     }
+
+
+def processor_seconds():
+    """Processor time of this process so far, over the number of cores: the clock of a training that pauses."""
+    return time.process_time() / joblib.cpu_count()
 
 
 def several_steps(steps=10):

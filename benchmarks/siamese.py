@@ -11,8 +11,6 @@ The second question is what a distance is worth for digits never seen: trained o
 test images of 8 and 9. Recipes were chosen on the validation images.
 """
 
-import os
-import time
 from functools import cache
 
 import keras
@@ -75,9 +73,9 @@ def trained(x, y, seed, epochs=2, rate=3e-3, **batch):
 
 def seconds(train):
     """Processor time of a call, over the number of cores."""
-    start = time.process_time()
+    start = runner.processor_seconds()
     train()
-    return (time.process_time() - start) / os.cpu_count()
+    return runner.processor_seconds() - start
 
 
 def pairs_of(y, seed):

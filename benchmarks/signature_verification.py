@@ -14,7 +14,6 @@ as well where there are some: a third of their writers to test, a network traine
 generated writers alone.
 """
 
-import os
 import tempfile
 import time
 from functools import cache, partial
@@ -65,9 +64,9 @@ def histograms(images):
 
 def trained(training, seed):
     """A network, the rows held back, and the seconds of training."""
-    start = time.process_time()
+    start = runner.processor_seconds()
     network, held_back = train_signature_network(*training, **TRAINING, seed=seed)
-    return network, held_back, (time.process_time() - start) / os.cpu_count()
+    return network, held_back, runner.processor_seconds() - start
 
 
 def baseline(images, writers, forged):

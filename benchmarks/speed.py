@@ -1,13 +1,12 @@
 """Training steps on each backend, beside tutorials' and plain torch's, and how they grow: `python -m benchmarks.speed`.
 
 On a machine that does nothing else, and first on TensorFlow, because the others start from its weights and are compared
-with its losses:
+with what it logs:
 
-    for backend in tensorflow jax torch; do KERAS_BACKEND=$backend python -m benchmarks.speed --only "on $backend"; done
-    python -m benchmarks.speed --only race --seeds 3
+    for backend in tensorflow jax torch; do KERAS_BACKEND=$backend python -m benchmarks.speed --only " on "; done
+    python -m benchmarks.speed --only race --seeds 4
 
-Every figure is measured in a process of its own (`benchmarks.step`, `benchmarks.recipes`). What a ratio compares is
-measured in turn, in the same run.
+Every figure is measured in a process of its own (`benchmarks.step`, `benchmarks.recipes`).
 """
 
 import functools
@@ -17,116 +16,108 @@ import subprocess
 import sys
 import time
 
+import keras
+
 from benchmarks import runner
-from benchmarks.recipes import RECIPES
+from benchmarks.recipes import IMPLEMENTATIONS, RECIPES
 from benchmarks.step import ARCHITECTURES, TRACED
 
-STEPS, RECIPE_STEPS = runner.size((40, 200), (5, 20))
-QUICK = ("autoencoder, step on tensorflow", "autoencoder, 1/4 of the batch", "race, Siamese, ours, theirs")
+BACKEND = keras.backend.backend()
+IN_A_QUICK_RUN = ("autoencoder, ", "race, Siamese, ours, theirs")
+GROWTHS = ("4 × the data", "16 × the data", "1/4 of the batch", "4 × the batch", "4 × the pixels")
 
 
-def process(backend, module, *arguments):
+def process(module, *arguments, backend=BACKEND):
     """What a module prints as its last line, parsed, and the seconds it took."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments, *runner.size([], ["--quick"])]
     result = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True)
     if result.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{result.stderr[-3000:]}")
     return json.loads(result.stdout.splitlines()[-1]), time.perf_counter() - start
 
 
-def weights(name):
-    return runner.RUNS / "speed" / f"{name.replace(' ', '_')}.npz"
-
-
 @functools.cache  # one process for several figures
-def measured(backend, name, *arguments):
-    """What `benchmarks.step` measures, with the notebook's sizes unless `arguments` say otherwise."""
-    return process(backend, "step", name, "--steps", STEPS, *(arguments or ("--weights", weights(name))))
+def traced(name):
+    return process("step", name, "--trace", str(runner.RUNS / "speed" / f"{name.replace(' ', '_')}.npz"))
+
+
+@functools.cache
+def grown(name):
+    return process("step", name, "--growth")
 
 
 def row(name, metric, value, seconds):
     _, (rows, columns, channels), batch_size, *_ = ARCHITECTURES[name]
-    dataset = f"{rows} × {columns} × {channels}, batches of {batch_size}"
-    return runner.row(dataset, metric, value, seconds, measured("tensorflow", name)[0]["parameters"])
+    return runner.row(f"{rows} × {columns} × {channels}, batches of {batch_size}", metric, value, seconds, 0)
 
 
-def of_the_step(backend, name, metric, key, *arguments):
+def of_the_step(name, metric, key, unit=1):
+    """One of the figures of `benchmarks.step`."""
+
     def task(seed):
-        result, seconds = measured(backend, name, *arguments)
-        return row(name, metric, result[key], seconds)
+        result, seconds = traced(name)
+        return row(name, metric, unit * result[key], seconds) | {"parameters": result["parameters"]}
 
     return task
 
 
-def disagreement(backend, name):
-    """The largest relative difference of a logged value from TensorFlow's."""
-
+def in_bfloat16(name):
     def task(seed):
-        (result, seconds), (theirs, _) = measured(backend, name), measured("tensorflow", name)
-        difference = max(
-            abs(a - b) / max(abs(b), 1e-3)
-            for ours, other in zip(result["losses"], theirs["losses"])
-            for a, b in zip(ours, other)
-        )
-        metric = f"largest relative difference from TensorFlow in {TRACED} steps, millionths"
-        return row(name, metric, 1e6 * difference, seconds)
+        result, seconds = process("step", name, "--policy", "mixed_bfloat16")
+        return row(name, "ms a step", result["ms"], seconds)
 
     return task
 
 
-def growth(name, *arguments):
-    """Time an example with another size, over that with the notebook's."""
-
+def growth(name, figure, metric):
     def task(seed):
-        (plain, before), (changed, after) = measured("tensorflow", name), measured("tensorflow", name, *arguments)
-        ratio = changed["us_an_example"] / plain["us_an_example"]
-        return row(name, "time an example, over that with the notebook's sizes", ratio, before + after)
+        result, seconds = grown(name)
+        return row(name, metric, result[figure], seconds)
 
     return task
+
+
+@functools.cache
+def round_of(name, seed):
+    """Milliseconds a step of every implementation, one after the other, and all the seconds; who begins changes."""
+    start, first = time.perf_counter(), seed % len(IMPLEMENTATIONS)
+    times = {}
+    for implementation in (*IMPLEMENTATIONS[first:], *IMPLEMENTATIONS[:first]):
+        backend = "torch" if implementation == "torch" else "tensorflow"
+        times[implementation], _ = process("recipes", name, implementation, backend=backend)
+    return times, time.perf_counter() - start
 
 
 def race(name, ours, opponent):
-    """Steps a second of the package's class on a tutorial's networks, over an opponent's; they begin by turns."""
+    """Steps a second of the package's class on a tutorial's networks, over an opponent's."""
 
     def task(seed):
-        pair = [ours, opponent]
-        times = {each: timed(name, each, seed) for each in (pair if seed % 2 else reversed(pair))}
-        (mine, first), (theirs, second) = (times[each] for each in pair)
-        return runner.row("the tutorial's", f"steps a second, over {opponent}", theirs / mine, first + second, 0)
+        times, seconds = round_of(name, seed)
+        ratio = times[opponent] / times[ours]
+        return runner.row("the tutorial's", f"steps a second, over {opponent}", ratio, seconds, 0)
 
     return task
 
 
-@functools.cache  # one process a seed for several ratios
-def timed(name, implementation, seed):
-    return process("tensorflow", "recipes", name, implementation, "--steps", RECIPE_STEPS)
-
-
 TASKS = {}
-for name, (_, (side, *_), batch_size, *_) in ARCHITECTURES.items():
-    for backend in ("tensorflow", "jax", "torch"):
-        TASKS[f"{name}, step on {backend}"] = of_the_step(backend, name, "ms a step", "ms")
-    for backend in ("jax", "torch"):
-        TASKS[f"{name}, losses on {backend}"] = disagreement(backend, name)
-    figures = {
-        "step in bfloat16": of_the_step("tensorflow", name, "ms a step", "ms", "--policy", "mixed_bfloat16"),
-        "matrix rate": of_the_step("tensorflow", name, "share of the rate of a matrix product", "matrix_share"),
-        "memory": of_the_step("tensorflow", name, "peak memory beyond the libraries', MB", "peak_mb"),
-        "4 × the data": growth(name, "--steps", 4 * STEPS),
-        "16 × the data": growth(name, "--steps", 16 * STEPS),
-        "1/4 of the batch": growth(name, "--batch-size", batch_size // 4),
-        "4 × the batch": growth(name, "--batch-size", 4 * batch_size),
-        "4 × the pixels": growth(name, "--side", 2 * side),
-    }
-    TASKS |= {f"{name}, {figure} on tensorflow": task for figure, task in figures.items()}
+for name in ARCHITECTURES:
+    figures = {"step": of_the_step(name, "ms a step", "ms")}
+    if BACKEND == "tensorflow":
+        figures["step in bfloat16"] = in_bfloat16(name)
+        figures["matrix rate"] = of_the_step(name, "share of the rate of a matrix product", "matrix_share")
+        figures["memory"] = growth(name, "MB", "memory beyond the libraries', MB")
+        figures |= {size: growth(name, size, "time an example, over that with the notebook's") for size in GROWTHS}
+    else:
+        metric = f"largest relative difference from TensorFlow in {TRACED} steps, millionths"
+        figures["losses"] = of_the_step(name, metric, "difference", 1e6)
+    TASKS |= {f"{name}, {figure} on {BACKEND}": task for figure, task in figures.items()}
 TASKS |= {
     f"race, {name}, {ours}, {opponent}": race(name, ours, opponent)
     for name in RECIPES
-    for ours in ("ours", "fast")
-    for opponent in ("theirs", "torch")
+    for ours, opponent in (("ours", "theirs"), ("fast", "theirs"), ("ours", "torch"))
 }
-TASKS = runner.size(TASKS, {task: TASKS[task] for task in TASKS if task.startswith(QUICK)})
+TASKS = runner.size(TASKS, {task: TASKS[task] for task in TASKS if task.startswith(IN_A_QUICK_RUN)})
 
 if __name__ == "__main__":
     runner.main("speed", TASKS, seeds=1)

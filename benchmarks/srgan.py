@@ -21,8 +21,6 @@ Seconds are the processor's, of training alone, over the number of cores. The fi
 """
 
 import json
-import os
-import time
 from functools import cache, partial
 
 import keras
@@ -110,11 +108,11 @@ class Clock(keras.callbacks.Callback):
         self.enlarge, self.rows = enlarge, []
 
     def start(self):
-        self.begun = time.process_time()
+        self.begun = runner.processor_seconds()
 
     def on_epoch_end(self, epoch, logs=None):
         before = self.rows[-1][0] if self.rows else 0.0
-        seconds = before + (time.process_time() - self.begun) / os.cpu_count()
+        seconds = before + runner.processor_seconds() - self.begun
         self.rows.append((seconds, race_psnr(self.enlarge) - race_baseline()))
         self.start()
 

@@ -1,9 +1,11 @@
 """The training step of one architecture, measured in a process of its own: `python -m benchmarks.step "VAE"`.
 
-Prints JSON: `ms` a step (median), `us_an_example` over all steps but the first three, `losses` of the first steps with
-the same weights, images and noise on every backend, `peak_mb` of memory beyond what libraries and data take; on
-TensorFlow also `matrix_share`: the time that the step's floating-point operations would take at the rate of a product
-of two matrices, measured right after, over the time that the step takes. Sizes are like those of the notebooks.
+Prints JSON: `ms` a step, batch preparation included, the median over epochs; `parameters`; with `--trace FILE`,
+`difference`, the largest relative difference of what is logged in the first steps from what TensorFlow logs with the
+same weights, images and noise (on TensorFlow that file is written); on TensorFlow also `matrix_share`: the time that
+the step's floating-point operations would take at the rate of a product of two matrices, measured before and after,
+over the time that the step takes. With `--growth` instead: the time an example with other sizes, over that with the
+notebook's, which is measured before and after them; and `MB`, the memory that training takes beyond the libraries.
 """
 
 import argparse
@@ -17,7 +19,7 @@ from unittest import mock
 import keras
 import numpy as np
 
-from benchmarks.training import StepClock
+from benchmarks import runner
 from dlarch_keras import (
     GAN,
     SRGAN,
@@ -40,7 +42,9 @@ from dlarch_keras.denoising_autoencoder import GaussianCorruption
 from dlarch_keras.networks import conditional_decoder
 from dlarch_keras.one_shot import convolutional_embedding
 
-CLASSES, TRACED, WARMUP = 10, 5, 3  # classes; steps whose losses are traced; steps that are not timed
+CLASSES, TRACED = 10, 5  # steps whose losses are traced
+WARMUP = 10  # steps before anything is timed
+EPOCH, SECONDS = runner.size((0.5, 2.0), (0.05, 0.05))  # an epoch's length, about; of all that are timed, at least
 
 
 class Architecture(NamedTuple):
@@ -156,21 +160,23 @@ class Losses(keras.callbacks.Callback):
         self.rows.append([float(logs[name]) for name in sorted(logs)])
 
 
-def trace(name, weights):
-    """Logged values after each of the first steps, from the weights in a file, which is made where there is none."""
-    architecture = ARCHITECTURES[name]
+def difference_from_tensorflow(name, path):
+    """The largest relative difference of a logged value; on TensorFlow weights and values are written to the file."""
+    architecture, on_tensorflow = ARCHITECTURES[name], keras.backend.backend() == "tensorflow"
     with same_noise():
         model = compiled(architecture.make(architecture.shape), architecture.optimizers)
-        if weights.exists():
-            with np.load(weights) as arrays:
-                model.set_weights([arrays[key] for key in arrays.files])
-        else:
-            weights.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(weights, *model.get_weights())
-        n, losses = TRACED * architecture.batch_size, Losses()
+        if not on_tensorflow:
+            with np.load(path) as arrays:
+                expected = arrays["losses"]
+                model.set_weights([arrays[key] for key in arrays.files if key != "losses"])
+        weights, losses, n = model.get_weights(), Losses(), TRACED * architecture.batch_size
         x, y = random_images(n, architecture.shape), architecture.y(n, architecture.shape)
         model.fit(x, y, batch_size=architecture.batch_size, shuffle=False, verbose=0, callbacks=[losses])
-    return losses.rows
+    if on_tensorflow:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, *weights, losses=losses.rows)
+        return 0.0
+    return float(np.max(np.abs(losses.rows - expected) / np.maximum(np.abs(expected), 1e-3)))
 
 
 def gflop(model, *batch):
@@ -204,34 +210,87 @@ def memory_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(name, steps, side=None, batch_size=None, weights=None):
-    """All that the module's docstring names."""
-    architecture = ARCHITECTURES[name]
+class EpochClock(keras.callbacks.Callback):
+    """Seconds of each epoch; ends training when they are enough."""
+
+    def on_train_begin(self, logs=None):
+        self.seconds = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds.append(time.perf_counter() - self.start)
+        self.model.stop_training = sum(self.seconds) >= SECONDS
+
+
+def timed(name, times=1, side=None, batch_size=None):
+    """Seconds a step, the memory in MB that training takes, and the model: with the notebook's sizes, or with others.
+
+    Args:
+        times: how many times the data that an epoch of about half a second has.
+    """
+    architecture, clock = ARCHITECTURES[name], EpochClock()
     shape = architecture.shape if side is None else (side, side, architecture.shape[-1])
     batch_size = batch_size or architecture.batch_size
-    x, y = random_images(batch_size * steps, shape), architecture.y(batch_size * steps, shape)
-    before, clock = memory_mb(), StepClock()
+    before = memory_mb()
     model = compiled(architecture.make(shape), architecture.optimizers)
-    model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0, callbacks=[clock])
-    seconds = np.diff(clock.ends)[WARMUP:]
-    result = {"ms": 1000 * np.median(seconds), "us_an_example": 1e6 * np.mean(seconds) / batch_size}
-    result |= {"parameters": model.count_params(), "peak_mb": memory_mb() - before}
-    if keras.backend.backend() == "tensorflow":
-        operations = gflop(model, x[:batch_size], None if y is None else y[:batch_size])
-        result["matrix_share"] = operations / matrix_gflop_per_second() / np.median(seconds)
-    if weights:
-        result["losses"] = trace(name, weights)
+
+    def fit(steps, **arguments):
+        n = steps * batch_size
+        x, y = random_images(n, shape), architecture.y(n, shape)
+        model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0, callbacks=[clock], **arguments)
+
+    fit(WARMUP)  # compiles
+    fit(WARMUP)
+    megabytes = memory_mb() - before
+    steps = times * max(WARMUP, round(EPOCH / clock.seconds[0] * WARMUP))
+    fit(steps, epochs=10**6)
+    return np.median(clock.seconds) / steps, megabytes, model
+
+
+def measure(name, trace=None):
+    """All that the module's docstring names, but growth."""
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    rates = [matrix_gflop_per_second()] if on_tensorflow else []
+    seconds, _, model = timed(name)
+    result = {"ms": 1000 * seconds, "parameters": model.count_params()}
+    if on_tensorflow:
+        architecture = ARCHITECTURES[name]
+        n, shape = architecture.batch_size, architecture.shape
+        operations = gflop(model, random_images(n, shape), architecture.y(n, shape))
+        rates.append(matrix_gflop_per_second())
+        result["matrix_share"] = operations / np.mean(rates) / seconds
+    if trace:
+        result["difference"] = difference_from_tensorflow(name, trace)
     return result
+
+
+def growth(name):
+    """Time an example with each of some other sizes, over that with the notebook's sizes; and the memory of these."""
+    _, (side, *_), batch_size, *_ = ARCHITECTURES[name]
+    sizes = {
+        "4 × the data": {"times": 4},
+        "16 × the data": {"times": 16},
+        "1/4 of the batch": {"batch_size": batch_size // 4},
+        "4 × the batch": {"batch_size": 4 * batch_size},
+        "4 × the pixels": {"side": 2 * side},
+    }
+
+    before, megabytes, _ = timed(name)
+    changed = {size: timed(name, **arguments)[0] for size, arguments in sizes.items()}
+    after, _, _ = timed(name)
+    examples = {size: arguments.get("batch_size", batch_size) / batch_size for size, arguments in sizes.items()}
+    return {size: 2 * changed[size] / (before + after) / examples[size] for size in sizes} | {"MB": megabytes}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.step")
     parser.add_argument("architecture", choices=ARCHITECTURES)
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--side", type=int, help="height and width of the images; its own by default")
-    parser.add_argument("--batch-size", type=int, help="its own by default")
+    parser.add_argument("--growth", action="store_true", help="the time an example with other sizes")
     parser.add_argument("--policy", default="float32", help="of Keras's dtypes")
-    parser.add_argument("--weights", type=Path, help="file of the weights from which the losses are traced")
+    parser.add_argument("--trace", type=Path, help="file of TensorFlow's weights and logged values")
+    parser.add_argument("--quick", action="store_true", help="shorter; see benchmarks.runner")
     options = parser.parse_args()
     keras.config.set_dtype_policy(options.policy)
-    print(json.dumps(measure(options.architecture, options.steps, options.side, options.batch_size, options.weights)))
+    print(json.dumps(growth(options.architecture) if options.growth else measure(options.architecture, options.trace)))

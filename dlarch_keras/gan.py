@@ -68,6 +68,8 @@ class GenerativeModel(AdversarialModel):
         return networks.condition_rows(y, self.condition_dim) if self.condition_dim else None
 
     def _update_average(self):
+        if not self.average:  # the generator itself is used
+            return
         step = keras.ops.cast(self.optimizer["generator"].iterations, "float32")
         share = keras.ops.maximum(1.0 - self.average, 9.0 / (9.0 + step))  # the first steps forget the initial weights
         for mean, variable in zip(self.averaged_generator.weights, self.generator.weights):

@@ -1,7 +1,7 @@
 """Write the measured figures into README.md and other pages: `python scripts/write_results.py`.
 
-The text is that of templates in `scripts/results`: `summary.md` goes between the README's two markers, `details.md`
-becomes RESULTS.md, `benchmarks.md` the README of the benchmarks. In them
+The text is that of templates in `scripts/templates`: `notebooks.md` and `summary.md` go between two markers each of the
+README, `details.md` becomes RESULTS.md, `benchmarks.md` the README of the benchmarks. In them
 
     {vae: dense, MNIST, test NLL}                 is a value ± its standard deviation, where that is not 0,
     {vae.seconds: dense, MNIST, test NLL}         is another column of the same row: seconds, seeds, parameters,
@@ -17,13 +17,12 @@ from pathlib import Path
 import pandas as pd
 
 ROOT = Path(__file__).parents[1]
-TEMPLATES = Path(__file__).with_name("results")
+TEMPLATES = Path(__file__).with_name("templates")
 RESULTS = ROOT / "dlarch_keras" / "results"
 # TEMPORARY, to be emptied once these have been run: a line that lacks one of their tasks is left out.
-UNFINISHED = {"gan", "wgan_gp", "speed"}
+UNFINISHED = {"gan", "wgan_gp"}
 
-START, END = "<!-- results: written by scripts/write_results.py -->", "<!-- /results -->"
-NOTE = "<!-- Written by scripts/write_results.py: edit scripts/results/{}.md. -->"
+NOTE, END = "<!-- Written by scripts/write_results.py: edit scripts/templates/{}.md. -->", "<!-- end -->"
 PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?: ([^{}]+)\}")
 ADBENCH = ("breastw", "annthyroid", "http", "cardio", "mammography", "satimage-2", "shuttle", "thyroid")
 ARCHITECTURES = [
@@ -31,15 +30,25 @@ ARCHITECTURES = [
     *("GAN", "WGAN-GP", "pix2pix", "SRGAN", "Siamese"),
 ]
 # How a value is printed, by what the metric's name contains; others with three digits.
-FORMATS = {"MSE": ".5f", "L1": ".4f", "cross-entropy": ".4f", "EER": ".1f", "%": ".1f", "difference": ".0e"}
+FORMATS = {"MSE": ".5f", "L1": ".4f", "cross-entropy": ".4f", "EER": ".1f", "%": ".1f", "millionths": ".1f"}
 FORMATS |= dict.fromkeys(("dB", "nats", "total", "ratio", "Fréchet", "a second", "an example", "rate of"), ".2f")
-FORMATS |= dict.fromkeys(("ms a", "MB"), ",.0f")
+FORMATS |= {"ms a": ",.1f", "MB": ",.0f"}
 
 
 def read(folder):
-    """The rows of all tasks, `{(file, task): row}`."""
-    files = [path for path in folder.glob("*.csv") if not path.stem.endswith("_curves")]
-    return {(path.stem, row.task): row for path in files for row in pd.read_csv(path).itertuples()}
+    """The rows of all tasks, `{(file, task): row}`.
+
+    Raises:
+        ValueError: for a task with two rows, as after runs on two backends.
+    """
+    results = {}
+    for path in folder.glob("*.csv"):
+        table = pd.DataFrame() if path.stem.endswith("_curves") else pd.read_csv(path)
+        for row in table.itertuples():
+            if (path.stem, row.task) in results:
+                raise ValueError(f"{path.name} must have one row a task, got two of {row.task!r}: keep one backend's.")
+            results[path.stem, row.task] = row
+    return results
 
 
 def figure(results, name, column, task):
@@ -83,16 +92,16 @@ def pages(folder=RESULTS):
         ValueError: if the README lacks the markers.
     """
     results = read(folder)
-    summary, details, benchmarks = (
-        fill((TEMPLATES / f"{name}.md").read_text(encoding="utf-8"), results)
-        for name in ("summary", "details", "benchmarks")
-    )
-    before, rest = (ROOT / "README.md").read_text(encoding="utf-8").split(START)
-    _, after = rest.split(END)
+    texts = {path.stem: fill(path.read_text(encoding="utf-8"), results) for path in TEMPLATES.iterdir()}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("notebooks", "summary"):
+        before, rest = readme.split(NOTE.format(name))
+        _, after = rest.split(END, 1)
+        readme = f"{before}{NOTE.format(name)}\n\n{texts[name]}\n{END}{after}"
     return {
-        ROOT / "README.md": f"{before}{START}\n\n{summary}\n{END}{after}",
-        ROOT / "RESULTS.md": f"{NOTE.format('details')}\n\n{details}",
-        ROOT / "benchmarks" / "README.md": f"{NOTE.format('benchmarks')}\n\n{benchmarks}",
+        ROOT / "README.md": readme,
+        ROOT / "RESULTS.md": f"{NOTE.format('details')}\n\n{texts['details']}",
+        ROOT / "benchmarks" / "README.md": f"{NOTE.format('benchmarks')}\n\n{texts['benchmarks']}",
     }
 
 

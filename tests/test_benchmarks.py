@@ -54,6 +54,18 @@ def test_some_tasks_only(tmp_path):
         runner.main("toy", tasks, **folders, arguments=["--only", "faster"])
 
 
+def test_a_part_of_the_tasks_leaves_the_other_results(tmp_path):
+    """As on a new clone, whose results came without the runs behind them."""
+    tasks = {name: task([value] * 3, []) for name, value in (("first", 1.0), ("second", 2.0), ("third", 3.0))}
+    runner.main("toy", tasks, runs=tmp_path / "old", results=tmp_path, arguments=[])
+    tasks["second"] = task([5.0], [])
+    folders = {"runs": tmp_path / "new", "results": tmp_path}
+    runner.main("toy", tasks, **folders, arguments=["--only", "second", "--seeds", "1"])
+    summary = pd.read_csv(tmp_path / "toy.csv")
+    assert summary["task"].tolist() == ["first", "second", "third"]
+    assert summary["value"].tolist() == [1.0, 5.0, 3.0] and summary["seeds"].tolist() == [3, 1, 3]
+
+
 def test_shifts_keep_the_ink():
     images = np.zeros((200, 9, 9, 1), "float32")
     images[:, 4, 4] = 1
@@ -111,8 +123,10 @@ def test_a_curve_stops_at_its_time_and_is_judged_at_its_best(tmp_path, monkeypat
     (tmp_path / "gan" / "ours_MNIST_0.csv").write_text((tmp_path / "gan" / "short.csv").read_text())
     (tmp_path / "gan" / "short.csv").unlink()
     gan.write_curves(tmp_path / "gan", tmp_path)
-    (row,) = pd.read_csv(tmp_path / "gan_curves.csv").to_dict("records")
-    assert (row["run"], row["dataset"], row["seed"], row["epoch"]) == ("ours", "MNIST", 0, 1)
+    (tmp_path / "gan" / "ours_MNIST_0.csv").rename(tmp_path / "gan" / "ours_MNIST_1.csv")
+    gan.write_curves(tmp_path / "gan", tmp_path)  # what is no longer there stays in the results
+    rows = pd.read_csv(tmp_path / "gan_curves.csv")
+    assert (rows["run"] == "ours").all() and rows["seed"].tolist() == [0, 1] and rows["epoch"].tolist() == [1, 1]
     curve = pd.DataFrame({"Fréchet distance": [9.0, 4.0, 5.0], "seconds": [1, 2, 3]})
     assert gan.best(curve)["seconds"] == 2
 

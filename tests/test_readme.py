@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from scripts import write_results
-from scripts.write_results import END, RESULTS, START, TEMPLATES, UNFINISHED, fill, pages, read
+from scripts.write_results import END, NOTE, RESULTS, TEMPLATES, UNFINISHED, fill, pages, read
 
 SOURCES = sorted({name for path in TEMPLATES.iterdir() for name in re.findall(r"\{(\w+)[.:]", path.read_text("utf-8"))})
 
@@ -38,7 +38,7 @@ def test_a_change_of_the_results_shows_and_a_missing_task_is_an_error(name, chan
 
 def test_every_placeholder_is_filled():
     for text in pages().values():
-        assert "{" not in text.split(START)[-1].split(END)[0]
+        assert not write_results.PLACEHOLDER.search(text)
 
 
 def test_what_is_not_run_yet_is_left_out(changed):
@@ -48,15 +48,21 @@ def test_what_is_not_run_yet_is_left_out(changed):
 
 def test_writing_replaces_what_stood_there(tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
-    readme.write_text(f"before {{x: y}}\n{START}\nold\n{END}\nafter\n")
+    first, second = NOTE.format("notebooks"), NOTE.format("summary")
+    readme.write_text(f"before {{x: y}}\n{first}\nold\n{END}\nbetween\n{second}\n{END}\nafter\n")
     monkeypatch.setattr(write_results, "ROOT", tmp_path)
     (tmp_path / "benchmarks").mkdir()
     write_results.main()
     text = readme.read_text("utf-8")
-    assert text.startswith(f"before {{x: y}}\n{START}\n\n| ") and text.endswith(f" |\n\n{END}\nafter\n")
-    assert "old" not in text
+    assert text.startswith(f"before {{x: y}}\n{first}\n\n| ") and text.endswith(f" |\n\n{END}\nafter\n")
+    assert f"{END}\nbetween\n{second}\n\n| " in text and "old" not in text
     write_results.main()
     assert readme.read_text("utf-8") == text
+
+
+def test_a_task_measured_on_two_backends_is_an_error(changed):
+    with pytest.raises(ValueError, match=r"vae\.csv must have one row a task"):
+        changed("vae", lambda table: pd.concat([table, table[:1].assign(backend="jax")]))
 
 
 def test_how_figures_are_printed(tmp_path):

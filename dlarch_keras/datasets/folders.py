@@ -31,7 +31,7 @@ def read_image(path, channels=3):
         with Image.open(path) as image:
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a phone's photograph with extras
                 raise ValueError(f"{path} must be a single picture, got {image.n_frames} frames: save one of them.")
-            if image.mode[0] in "IF" or any(";16" in str(tile.args) for tile in image.tile):
+            if image.mode[0] in "IF" or any(";16" in str(arguments) for *_, arguments in image.tile):
                 raise ValueError(f"{path} must have 8 bits a channel, got mode {image.mode}: scale it to 0..255 first.")
             if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
                 raise ValueError(f"{path} must be opaque, got mode {image.mode} with alpha: put it on a background.")
