@@ -170,14 +170,19 @@ def test_sample_weight():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+class MeanPenalty(keras.layers.Layer):
+    def call(self, x):
+        self.add_loss(0.1 * keras.ops.mean(keras.ops.abs(x)))
+        return x
+
+
 def test_the_layers_own_losses_count():
     inputs = keras.Input(SHAPE)
-    code = keras.layers.Dense(3, activity_regularizer=keras.regularizers.L1(0.1))(keras.layers.Flatten()(inputs))
+    code = MeanPenalty()(keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
     sparse = Autoencoder(keras.Model(inputs, code), dense_decoder(SHAPE, 3, (16,), seed=100))
     sparse.compile()
     x = images()
-    # Keras's activity regularizer: the sum over the batch, divided by its size.
-    expected = sparse.reconstruction_error(x).mean() + 0.1 * np.abs(sparse.encode(x)).sum() / len(x)
+    expected = sparse.reconstruction_error(x).mean() + 0.1 * np.abs(sparse.encode(x)).mean()
     np.testing.assert_allclose(sparse.evaluate(x, batch_size=32, verbose=0), expected, rtol=1e-4)
     np.testing.assert_allclose(sparse.fit(x, batch_size=32, verbose=0).history["loss"], [expected], rtol=1e-4)
 

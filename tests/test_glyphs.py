@@ -2,11 +2,16 @@
 
 import functools
 
+import matplotlib
 import numpy as np
 import pytest
 
 from dlarch_keras.datasets import GLYPH_ALPHABETS, glyphs, load_glyphs
 from dlarch_keras.metrics.identification import n_way_accuracy
+
+needs_todays_fonts = pytest.mark.skipif(
+    matplotlib.__version_info__ < (3, 11), reason="matplotlib before 3.11 draws one letter more"
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +38,18 @@ def letters_of(part, alphabets):
 def test_shapes_classes_and_alphabets(loaded):
     (x_train, y_train), (x_test, y_test), alphabets = loaded
     assert x_train.dtype == x_test.dtype == "float32" and y_train.dtype == y_test.dtype == "int32"
-    assert x_train.shape == (4 * 869, 28, 28, 1) and x_test.shape == (4 * 227, 28, 28, 1)
+    assert x_train.shape[1:] == x_test.shape[1:] == (28, 28, 1)
     assert x_train.min() >= 0 and 0.9 < x_train.max() <= 1 and np.median(x_train) < 0.01  # ink on nothing
-    np.testing.assert_array_equal(np.concatenate([y_train, y_test]), np.arange(869 + 227).repeat(4))
-    assert len(alphabets) == 869 + 227
+    np.testing.assert_array_equal(np.concatenate([y_train, y_test]), np.arange(len(alphabets)).repeat(4))
     assert set(alphabets[y_test]) == set(glyphs.TEST_ALPHABETS)
     assert set(alphabets[y_train]) == set(GLYPH_ALPHABETS) - set(glyphs.TEST_ALPHABETS)
 
 
+@needs_todays_fonts
 def test_known_values(loaded):
     """The fonts, and what is made of them, are those that the datasheet's figures are about."""
     (x_train, _), (x_test, _), alphabets = loaded
+    assert len(x_train) == 4 * 869 and len(x_test) == 4 * 227
     assert x_train.mean() == pytest.approx(0.0775, abs=0.0005) and x_test.mean() == pytest.approx(0.0838, abs=0.0005)
     names, counts = np.unique(alphabets[869:], return_counts=True)
     assert dict(zip(names, counts)) == {
@@ -145,7 +151,7 @@ def test_case_twins_are_kept_once(loaded):
 
 def test_twins_can_be_let_in_to_measure_the_mistake(loaded):
     train, test, _ = load_glyphs(examples=1, twins=True)
-    assert len(train[0]) == 869 and len(test[0]) > 227 + 80
+    assert len(train[0]) == len(loaded[0][0]) // 4 and len(test[0]) > len(loaded[1][0]) // 4 + 80
 
 
 @pytest.mark.parametrize(

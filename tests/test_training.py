@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from packaging.version import Version
 
 from dlarch_keras.training import Model, apply_gradients, value_and_grad
 from tests import toy_models
@@ -222,6 +223,8 @@ def test_float16_wraps_each_optimizer_of_a_model(make):
 
 
 def test_learning_rate_callbacks_reach_every_optimizer(make):
+    if make is gan and Version(keras.__version__) < Version("3.15"):
+        pytest.skip("Keras's callbacks know of several optimizers from 3.15 on")
     model = make()
     fit(model, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5)])
     assert [float(optimizer.learning_rate) for optimizer in scalers(model)] == [0.5] * len(scalers(model))
