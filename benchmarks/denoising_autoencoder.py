@@ -51,7 +51,7 @@ def fit(x, sigma, epochs, seed, loss="mse", batch_size=64):
         loss,
     )
     rate = schedule(3e-3, epochs * -(-len(x) // batch_size))
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps(), jit_compile=False)
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps())
     start = time.perf_counter()
     model.fit(x, batch_size=batch_size, epochs=epochs, verbose=0)
     return model, time.perf_counter() - start
@@ -115,7 +115,7 @@ def photographs(seed, epochs=40, crops=2000, size=32):
         GaussianCorruption(PHOTO_SIGMA, seed=seed),
     )
     rate = schedule(3e-3, epochs * crops // 16)
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps(), jit_compile=False)
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps())
     rng = np.random.default_rng(seed)
     start = time.perf_counter()
     for epoch in range(epochs):
@@ -168,7 +168,7 @@ def recipe():
     for _ in range(2):
         x = layers.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")(x)
     model = keras.Model(inputs, layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x))
-    model.compile("adam", "binary_crossentropy", jit_compile=False)
+    model.compile("adam", "binary_crossentropy")
     return model
 
 

@@ -124,14 +124,14 @@ def recipe(seed):
     for filters in (64, 128):
         x = layers.LeakyReLU(0.2)(layers.Conv2D(filters, 3, 2, "same")(x))
     model = Recipe(generator, keras.Model(images, layers.Dense(1)(layers.GlobalMaxPooling2D()(x))), seed=seed)
-    model.compile(keras.optimizers.Adam(3e-4), keras.optimizers.Adam(3e-4), jit_compile=False)
+    model.compile(keras.optimizers.Adam(3e-4), keras.optimizers.Adam(3e-4))
     return model
 
 
 def convolutional(seed):
     """Our networks and optimizers."""
     model = GAN(gan.convolutional_generator(SHAPE, seed=seed), gan.convolutional_discriminator(SHAPE, seed=seed + 1000))
-    model.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5), jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5))
     return model
 
 

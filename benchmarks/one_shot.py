@@ -81,7 +81,7 @@ def trained(dataset, seed, epochs=EPOCHS):
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, STEPS * epochs - WARMUP, warmup_target=2e-3, warmup_steps=WARMUP
         )
-        model.compile(keras.optimizers.Adam(rate), jit_compile=False)
+        model.compile(keras.optimizers.Adam(rate))
         backup = keras.callbacks.BackupAndRestore(folder / f"{name}.backup")
         callbacks = [backup, Restart(batches), clock]
         model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)

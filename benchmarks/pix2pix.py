@@ -84,11 +84,11 @@ def trained(name, adversarial, seed):
         l1_weight=500.0,
     )
     generator_optimizer, discriminator_optimizer = optimizers(epochs * len(drawings) // BATCH_SIZE)
-    model.compile(generator_optimizer, discriminator_optimizer, jit_compile=False)
+    model.compile(generator_optimizer, discriminator_optimizer)
     learner = model
     if not adversarial:
         learner = model.generator
-        learner.compile(generator_optimizer, "mae", jit_compile=False)
+        learner.compile(generator_optimizer, "mae")
     start = runner.processor_seconds()
     learner.fit(drawings, pictures, batch_size=BATCH_SIZE, epochs=epochs, verbose=0)
     return model, runner.processor_seconds() - start

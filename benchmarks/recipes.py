@@ -42,7 +42,7 @@ def our_vae(**settings):
     from benchmarks import vae
 
     model = vae.recipe()
-    model.compile("adam", jit_compile=False, **settings)
+    model.compile("adam", **settings)
     return model
 
 
@@ -75,7 +75,7 @@ def their_vae():
             return {tracker.name: tracker.result() for tracker in self.trackers}
 
     model = TutorialVAE()
-    model.compile("adam", jit_compile=False)
+    model.compile("adam")
     return model
 
 
@@ -86,7 +86,7 @@ def our_gan(**settings):
     networks = gan.recipe(0)
     model = GAN(networks.generator, networks.discriminator, average=0.0)
     optimizers = keras.optimizers.Adam(3e-4), keras.optimizers.Adam(3e-4)
-    model.compile(*optimizers, jit_compile=False, **settings)
+    model.compile(*optimizers, **settings)
     return model
 
 
@@ -128,7 +128,7 @@ def their_gan():
             return {tracker.name: tracker.result() for tracker in self.trackers}
 
     model = TutorialGAN()
-    model.compile(keras.optimizers.Adam(3e-4), keras.optimizers.Adam(3e-4), jit_compile=False)
+    model.compile(keras.optimizers.Adam(3e-4), keras.optimizers.Adam(3e-4))
     return model
 
 
@@ -138,7 +138,7 @@ def our_siamese(**settings):
 
     (tower,) = (layer for layer in siamese.recipe().layers if isinstance(layer, keras.Model))
     model = SiameseNetwork(tower, ContrastiveLoss(1.0))
-    model.compile(keras.optimizers.RMSprop(), jit_compile=False, **settings)
+    model.compile(keras.optimizers.RMSprop(), **settings)
     return model
 
 
@@ -167,7 +167,7 @@ def our_denoiser(**settings):
     x = keras.layers.Conv2D(1, 3, padding="same")(x)  # logits, where the tutorial's last layer has a sigmoid
     corruption = GaussianCorruption(0.4, seed=0)
     model = DenoisingAutoencoder(encoder, keras.Model(inputs, x), corruption, "binary_crossentropy")
-    model.compile("adam", jit_compile=False, **settings)
+    model.compile("adam", **settings)
     return model
 
 

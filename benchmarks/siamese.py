@@ -45,7 +45,7 @@ def recipe():
     def loss(y, outputs):
         return ops.mean((1 - y) * ops.square(outputs) + y * ops.square(ops.relu(1 - outputs)))
 
-    model.compile(keras.optimizers.RMSprop(), loss, jit_compile=False)
+    model.compile(keras.optimizers.RMSprop(), loss)
     return model
 
 
@@ -67,7 +67,7 @@ def trained(x, y, seed, epochs=2, rate=3e-3, **batch):
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 10, steps - WARMUP, 0.01, warmup_target=rate, warmup_steps=WARMUP
     )
-    model.compile(keras.optimizers.Adam(schedule), jit_compile=False)
+    model.compile(keras.optimizers.Adam(schedule))
     return model, seconds(lambda: model.fit(batches, epochs=epochs, shuffle=False, verbose=0))
 
 

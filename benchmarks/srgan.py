@@ -148,7 +148,7 @@ def ours(length, seed):
         generator = runner.in_bfloat16(lambda: srgan.subpixel_generator(1, SCALE, filters, blocks, seed))
         rate = keras.optimizers.schedules.CosineDecay(peak, epochs * steps, alpha=0.01)
         several = runner.several_steps()
-        generator.compile(keras.optimizers.Adam(rate), "mae", steps_per_execution=several, jit_compile=False)
+        generator.compile(keras.optimizers.Adam(rate), "mae", steps_per_execution=several)
         pictures = luminances()
 
         def pairs(epoch):
@@ -166,7 +166,7 @@ def recipe(seed):
         initializer = keras.initializers.Orthogonal(seed=seed + filters + size)
         x = layers.Conv2D(filters, size, padding="same", activation="relu", kernel_initializer=initializer)(x)
     model = keras.Model(small, srgan.DepthToSpace(SCALE)(x))
-    model.compile(keras.optimizers.Adam(1e-3), "mse", jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-3), "mse")
     return model
 
 

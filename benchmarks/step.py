@@ -131,9 +131,7 @@ ARCHITECTURES = {
 
 
 def compiled(model, optimizers):
-    """With the settings that the notebooks have; only XLA's convolutions are slower on a CPU than TensorFlow's own."""
-    jit = keras.backend.backend() == "jax"
-    model.compile(*(keras.optimizers.Adam(1e-4) for _ in range(optimizers)), jit_compile=jit)
+    model.compile(*(keras.optimizers.Adam(1e-4) for _ in range(optimizers)))
     return model
 
 

@@ -77,7 +77,7 @@ def fit(pair, x, epochs, seed, batch_size=128, learning_rate=2e-3, path=None, **
     rate = keras.optimizers.schedules.CosineDecay(
         learning_rate / 10, steps - WARMUP, alpha=1e-2, warmup_target=learning_rate, warmup_steps=WARMUP
     )
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps(), jit_compile=False)
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps())
     if path is None:
         start = time.perf_counter()
         model.fit(x, batch_size=batch_size, epochs=epochs, verbose=0)
@@ -131,7 +131,7 @@ def recipe():
     for filters in (64, 32):
         x = layers.Conv2DTranspose(filters, 3, 2, "same", activation="relu")(x)
     model = VAE(encoder, keras.Model(code, layers.Conv2DTranspose(1, 3, padding="same")(x)), likelihood="grey")
-    model.compile("adam", jit_compile=False)
+    model.compile("adam")
     return model
 
 

@@ -17,7 +17,7 @@ def wasserstein(seed):
         generator, gan.convolutional_discriminator(SHAPE, batch_normalization=False, seed=seed + 1000), critic_steps=3
     )
     rates = {"beta_1": 0.5, "beta_2": 0.9}
-    model.compile(keras.optimizers.Adam(1e-3, **rates), keras.optimizers.Adam(1e-3, **rates), jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-3, **rates), keras.optimizers.Adam(1e-3, **rates))
     return model
 
 

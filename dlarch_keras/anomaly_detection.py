@@ -179,7 +179,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         rng = np.random.default_rng(seed + 1)
         several = 1 if keras.backend.backend() == "torch" else 50
         schedule = keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)
-        self.autoencoder_.compile(keras.optimizers.Adam(schedule), steps_per_execution=several, jit_compile=False)
+        self.autoencoder_.compile(keras.optimizers.Adam(schedule), steps_per_execution=several)
         kept = max(1, round((1 - self.trim) * len(encoded)))
         scores = np.log1p(encoded**2).sum(axis=1)
         for steps in (len(part) for part in np.array_split(np.arange(self.steps), rounds)):

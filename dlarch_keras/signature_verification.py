@@ -122,7 +122,7 @@ def train_signature_network(
         raise ValueError(f"`network` must be a SiameseNetwork on images {images.shape[1:]}, got {network!r}.")
     falling = max(1, (epochs - 1) * steps)  # after one epoch in which it rises
     rate = keras.optimizers.schedules.CosineDecay(RATE / 3, falling, warmup_target=RATE, warmup_steps=steps)
-    network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), jit_compile=False)
+    network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4))
     training = (part[~held_back] for part in (images, writers, forged))
     judge = BestAverage(network, *(part[held_back] for part in (images, writers, forged)))
     batches = WriterBatches(*training, steps=steps, seed=seed)

@@ -61,7 +61,7 @@ def fit(network, augment, loss, x, y, epochs, batch_size):
     inputs = keras.Input(x.shape[1:])
     model = keras.Model(inputs, network(augment(inputs))[1])
     rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * (len(x) - held_back) // batch_size, alpha=0.01)
-    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
+    model.compile(keras.optimizers.Adam(rate), loss)
     validation = x[-held_back:], y[-held_back:]
     model.fit(x[:-held_back], y[:-held_back], batch_size, epochs, validation_data=validation, verbose=2)
     network.set_weights([weight.astype("float16") for weight in network.get_weights()])

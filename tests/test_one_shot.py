@@ -375,7 +375,7 @@ def test_it_learns_to_compare_characters_that_it_has_not_seen():
     x, y = with_rotations(*strokes(60, 0))
     unseen, labels = strokes(40, 1)
     model = SiameseNetwork(convolutional_embedding(SHAPE, (16, 16, 16), seed=0), NTXentLoss(0.1))
-    model.compile(keras.optimizers.Adam(2e-3), jit_compile=False)
+    model.compile(keras.optimizers.Adam(2e-3))
     before = n_way_accuracy(model.embed(unseen), labels, ways=10)
     model.fit(BalancedBatches(x, y, 16, 4, seed=0, steps=60, augment=jitter), epochs=2, verbose=0)
     after = n_way_accuracy(model.embed(unseen), labels, ways=10)
