@@ -83,7 +83,8 @@ def curve(model, x, name, dataset, epochs, batch_size, seconds=np.inf):
 class Recipe(gan.GenerativeModel):
     """keras.io's training step: a discriminator step on real images and fakes, then the generator's on new fakes.
 
-    Noise of up to .05 is added to both targets, so that one of them lies above 1.
+    The tutorial's discriminator says 1 to fakes, and noise of up to .05 is added to both targets, so that those of fakes
+    lie above 1. Ours says 0 to fakes, so that the noise is taken off, and theirs lie below 0.
     """
 
     def __init__(self, generator, discriminator, seed=None, **kwargs):
@@ -99,7 +100,7 @@ class Recipe(gan.GenerativeModel):
         count = keras.ops.shape(real)[0]
         images = keras.ops.concatenate([self.generator(self.noise(count)), real])
         targets = keras.ops.concatenate([keras.ops.zeros((count, 1)), keras.ops.ones((count, 1))])
-        targets += 0.05 * keras.random.uniform(keras.ops.shape(targets), seed=self.seed_generator)
+        targets -= 0.05 * keras.random.uniform(keras.ops.shape(targets), seed=self.seed_generator)
         discriminator_loss = self._step("discriminator", lambda: cross_entropy(targets, self.discriminator(images)))
         noise = self.noise(count)
         loss = self._step("generator", lambda: cross_entropy(1.0, self.discriminator(self.generator(noise))))
@@ -116,7 +117,7 @@ class Recipe(gan.GenerativeModel):
 def recipe(seed):
     """keras.io's networks and optimizers."""
     code = x = keras.Input((128,))
-    x = layers.Reshape((7, 7, 128))(layers.Dense(7 * 7 * 128)(x))
+    x = layers.Reshape((7, 7, 128))(layers.LeakyReLU(0.2)(layers.Dense(7 * 7 * 128)(x)))
     for _ in range(2):
         x = layers.LeakyReLU(0.2)(layers.Conv2DTranspose(128, 4, 2, "same")(x))
     generator = keras.Model(code, layers.Conv2D(1, 7, padding="same", activation="sigmoid")(x))
@@ -135,12 +136,17 @@ def convolutional(seed):
     return model
 
 
+def weights(model):
+    """Number of those of both networks, without the moving average."""
+    return model.generator.count_params() + model.judge.count_params()
+
+
 @cache
 def ours(dataset, seed, build=convolutional, batch_size=64):
     """The curve of a model on the training images, and its number of parameters."""
     judge, load = DATASETS[dataset]
     model, (x, _) = build(seed), load()[0]
-    return curve(model, x, f"{build.__name__}_{dataset}_{seed}", judge, EPOCHS, batch_size), model.count_params()
+    return curve(model, x, f"{build.__name__}_{dataset}_{seed}", judge, EPOCHS, batch_size), weights(model)
 
 
 @cache
@@ -149,7 +155,7 @@ def theirs(dataset, seed=0):
     judge, load = DATASETS[dataset]
     model, x = recipe(seed), np.concatenate([images for images, _ in load()])
     rows = curve(model, x, f"recipe_{dataset}_{seed}", judge, 99, 64, 60 * RECIPE_MINUTES)
-    return rows, model.count_params()
+    return rows, weights(model)
 
 
 def best(rows):

@@ -51,7 +51,7 @@ def vae():
 
 def gan():
     generator = nn.Sequential(
-        nn.Linear(128, 128 * 49), nn.Unflatten(1, (128, 7, 7)),
+        nn.Linear(128, 128 * 49), nn.LeakyReLU(0.2), nn.Unflatten(1, (128, 7, 7)),
         nn.ConvTranspose2d(128, 128, 4, 2, 1), nn.LeakyReLU(0.2),
         nn.ConvTranspose2d(128, 128, 4, 2, 1), nn.LeakyReLU(0.2),
         nn.Conv2d(128, 1, 7, 1, 3), nn.Sigmoid(),
@@ -66,7 +66,7 @@ def gan():
         with torch.no_grad():
             fakes = generator(torch.randn(len(x), 128))
         targets = torch.cat([torch.zeros(len(x), 1), torch.ones(len(x), 1)])
-        targets += 0.05 * torch.rand_like(targets)
+        targets -= 0.05 * torch.rand_like(targets)
         return cross_entropy(discriminator(torch.cat([fakes, images(x)])), targets)
 
     def generator_loss(x, y):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import gan, runner, srgan
+from benchmarks import gan, recipes, runner, srgan
 from benchmarks.__main__ import benchmarks, main
 from benchmarks.autoencoder import shifted
 from dlarch_keras import GAN, networks
@@ -129,6 +129,28 @@ def test_a_curve_stops_at_its_time_and_is_judged_at_its_best(tmp_path, monkeypat
     assert (rows["run"] == "ours").all() and rows["seed"].tolist() == [0, 1] and rows["epoch"].tolist() == [1, 1]
     curve = pd.DataFrame({"Fréchet distance": [9.0, 4.0, 5.0], "seconds": [1, 2, 3]})
     assert gan.best(curve)["seconds"] == 2
+
+
+def test_the_gan_of_the_race_has_the_tutorials_layers():
+    model = gan.recipe(0)
+    kinds = [[type(layer).__name__ for layer in each.layers[1:]] for each in (model.generator, model.discriminator)]
+    doubling, halving = ["Conv2DTranspose", "LeakyReLU"], ["Conv2D", "LeakyReLU"]
+    assert kinds[0] == ["Dense", "LeakyReLU", "Reshape", *doubling, *doubling, "Conv2D"]
+    assert kinds[1] == [*halving, *halving, "GlobalMaxPooling2D", "Dense"]
+    generator = 129 * 7 * 7 * 128 + 2 * 128 * (128 * 4 * 4 + 1) + (128 * 7 * 7 + 1)
+    assert gan.weights(model) == generator + 64 * (3 * 3 + 1) + 128 * (64 * 3 * 3 + 1) + 129
+
+
+def test_the_gan_of_the_race_takes_the_tutorials_step():
+    """Which says 1 to fakes and 0 to real images: the same step, with a discriminator of the opposite sign."""
+    ours, theirs = gan.recipe(0), recipes.their_gan()
+    theirs.generator.set_weights(ours.generator.get_weights())
+    *features, kernel, bias = ours.discriminator.get_weights()
+    theirs.discriminator.set_weights([*features, -kernel, -bias])
+    x = recipes.digits(16)
+    mine, tutorials = (each.fit(x, batch_size=8, epochs=2, shuffle=False, verbose=0).history for each in (ours, theirs))
+    assert mine["discriminator_loss"] == pytest.approx(tutorials["d_loss"], rel=1e-5)
+    assert mine["generator_loss"] == pytest.approx(tutorials["g_loss"], rel=1e-5)
 
 
 def test_super_resolution_is_timed_epoch_by_epoch_and_trained_once(tmp_path, monkeypatch):
