@@ -1,6 +1,8 @@
 import os
 
-# Before TensorFlow is imported, here and in the notebooks' kernels: its C++ log lines would count as cell output.
+# Before TensorFlow is imported, here and in the notebooks' kernels: its C++ log lines would count as cell output, and
+# on processors without AVX-512 it leaves oneDNN's convolutions, twice as fast, off.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
 

@@ -169,6 +169,18 @@ def whole(name, value, minimum):
     return int(value)
 
 
+def wholes(name, values, length=None):
+    """The tuple of `values`, whole numbers of at least 1, `length` of them or one or more; or raise a `ValueError`."""
+    try:
+        sizes = tuple(whole(name, value, 1) for value in values)
+    except (TypeError, ValueError):  # no sequence, or not of such numbers
+        sizes = ()
+    if not sizes or length not in (None, len(sizes)):
+        many = "one or more" if length is None else length
+        raise ValueError(f"`{name}` must be {many} whole numbers of at least 1, got {values!r}.")
+    return sizes
+
+
 def number(name, value, above=None):
     """Return `value`, a finite number from 0 on, or greater than `above`, or raise a `ValueError`."""
     good = isinstance(value, numbers.Real) and not isinstance(value, bool) and np.isfinite(value)

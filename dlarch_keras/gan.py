@@ -36,8 +36,8 @@ class GenerativeModel(AdversarialModel):
         self.average = checks.number("average", average)
         if self.average >= 1:
             raise ValueError(f"`average` must be less than 1, got {average!r}.")
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = None if seed is None else checks.whole("seed", seed, 0)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.averaged_generator = keras.models.clone_model(generator)
         self.averaged_generator.set_weights(generator.get_weights())
         self.averaged_generator.trainable = False
@@ -152,6 +152,9 @@ class GAN(GenerativeModel):
     Where nothing can be told apart they are log 2 and log 4. One pass of the generator serves both losses: the two
     networks move at the same time, each against the other as it was before the step.
 
+    A discriminator's BatchNormalization normalises real examples and fakes each by themselves in training, and by one
+    running average of both in `evaluate` and `predict`: held-out losses do not compare with those of training then.
+
     Args:
         generator: built `keras.Model`, `(n, latent_dim)` → `(n, *shape)`; or a conditional one,
             `[(n, latent_dim), (n, condition_dim)]` → `(n, *shape)`.
@@ -256,9 +259,15 @@ def convolutional_generator(image_shape, latent_dim=64, filters=(64, 32, 16), co
     Returns:
         `keras.Model`: `(n, latent_dim)` → `(n, *image_shape)`, or `[(n, latent_dim), (n, condition_dim)]` → the same;
         pixels in [0, 1].
+
+    Raises:
+        ValueError: for sizes and numbers that are no whole numbers, or too small.
     """
     hidden = networks.HiddenLayers("relu", True, seed, momentum=0.9)
-    height, width, channels = image_shape
+    height, width, channels = checks.wholes("image_shape", image_shape, 3)
+    filters = checks.wholes("filters", filters)
+    latent_dim = checks.whole("latent_dim", latent_dim, 1)
+    condition_dim = checks.whole("condition_dim", condition_dim, 0)
     scale = 2 ** (len(filters) - 1)
     small = (math.ceil(height / scale), math.ceil(width / scale), filters[0])
     code = keras.Input((latent_dim + condition_dim,))
@@ -287,16 +296,20 @@ def convolutional_discriminator(
 
     Returns:
         `keras.Model`: `(n, *image_shape)` → `(n, 1)`, or `[(n, *image_shape), (n, condition_dim)]` → the same.
+
+    Raises:
+        ValueError: as `convolutional_generator`.
     """
     first = networks.HiddenLayers("leaky_relu", False, seed)
     hidden = networks.HiddenLayers("leaky_relu", batch_normalization, seed if seed is None else seed + 500, 0.9)
-    inputs = keras.Input(image_shape)
-    x = first(layers.Conv2D, inputs, filters[0], 4, 2, "same")
-    for count in filters[1:]:
+    inputs = keras.Input(checks.wholes("image_shape", image_shape, 3))
+    count, *counts = checks.wholes("filters", filters)
+    x = first(layers.Conv2D, inputs, count, 4, 2, "same")
+    for count in counts:
         x = hidden(layers.Conv2D, x, count, 4, 2, "same")
     features = layers.Flatten()(x)
     logits = layers.Dense(1, kernel_initializer=hidden.initializer(), dtype="float32")(features)
-    if not condition_dim:
+    if not checks.whole("condition_dim", condition_dim, 0):
         return keras.Model(inputs, logits, name="discriminator")
     condition = keras.Input((condition_dim,), name="condition")
     wanted = layers.Dense(features.shape[-1], use_bias=False, kernel_initializer=hidden.initializer())(condition)

@@ -57,6 +57,17 @@ def refuses_a_loss_that_it_would_ignore(model):
     return False
 
 
+def trains_with_policy(policy, make, *data):
+    """Whether a model made and trained under a dtype policy logs finite values."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        history = make().fit(*data, batch_size=8, verbose=0).history
+    finally:
+        keras.config.set_dtype_policy(before)
+    return bool(np.isfinite(list(history.values())).all())
+
+
 def are_disjoint(train, test):
     """Whether no row (or image) of one occurs in the other."""
     return not {row.tobytes() for row in train} & {row.tobytes() for row in test}

@@ -31,6 +31,15 @@ def small_nets(condition_dim=0, batch_normalization=True):
     return networks.dense_decoder(SHAPE, 3, (8,), seed=0), networks.dense_encoder(SHAPE, 1, (8,), seed=100)
 
 
+def ending_in_half_precision(kind):
+    """A compiled model of this class whose generator computes its last layer as the dtype policy says."""
+    code = keras.Input((3,))
+    pixels = layers.Reshape(SHAPE)(layers.Dense(int(np.prod(SHAPE)), "sigmoid")(code))
+    model = kind(keras.Model(code, pixels), networks.dense_encoder(SHAPE, 1, (8,), seed=100), seed=0)
+    model.compile("adam", "adam")
+    return model
+
+
 def small_gan(optimizers=None, condition_dim=0, batch_normalization=True, **arguments):
     model = GAN(*small_nets(condition_dim, batch_normalization), **{"seed": 0, **arguments})
     model.compile(*(optimizers or (keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-3))))
@@ -223,7 +232,7 @@ def test_predict_gives_the_discriminators_logits(model):
 
 
 @pytest.mark.parametrize("condition_dim", [0, CLASSES])
-@pytest.mark.parametrize("shape", [(28, 28, 1), (33, 20, 3), (8, 8, 2)], ids=str)
+@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (33, 20, 3), (8, 8, 2)], ids=str)
 def test_builders_make_networks_of_any_image_size(shape, condition_dim):
     generator = gan.convolutional_generator(shape, 7, condition_dim=condition_dim)
     model = GAN(generator, gan.convolutional_discriminator(shape, condition_dim=condition_dim))
@@ -366,6 +375,42 @@ def test_a_discriminator_of_any_image_size_fits():
 def test_bad_seeds_are_refused(model, seed):
     with pytest.raises(ValueError, match="`seed` must be an integer"):
         model.generate(2, seed)
+    with pytest.raises(ValueError, match="`seed` must be a whole number"):
+        GAN(*small_nets(), seed=seed)
+
+
+def test_seeds_of_numpy_are_integers_too():
+    noise = [GAN(*small_nets(), seed=seed).noise(2) for seed in (3, np.int64(3))]
+    np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, noise))
+
+
+@pytest.mark.parametrize("build", [gan.convolutional_generator, gan.convolutional_discriminator])
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("image_shape", [None, 28, "28", (28, 28), (28, 28, 0), (28, 28, 1, 1), (28, 28.0, 1), (None, None, 1)]),
+        ("filters", [None, 8, (), (8, 0), (8, 1.5), ("8",), (True, 8)]),
+        ("condition_dim", [None, -1, 1.0, "1"]),
+    ],
+    ids=["image_shape", "filters", "condition_dim"],
+)
+def test_builders_refuse_bad_sizes(build, name, values):
+    for value in values:
+        with pytest.raises(ValueError, match=f"`{name}` must be"):
+            build(**{"image_shape": SHAPE} | {name: value})
+
+
+@pytest.mark.parametrize("latent_dim", [None, 0, 2.0])
+def test_a_code_must_have_a_length(latent_dim):
+    with pytest.raises(ValueError, match="`latent_dim` must be a whole number of at least 1"):
+        gan.convolutional_generator(SHAPE, latent_dim)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_it_trains_in_mixed_precision(policy):
+    """Also with a generator that ends in half precision: those of the package do not."""
+    assert properties.trains_with_policy(policy, small_gan, images())
+    assert properties.trains_with_policy(policy, lambda: ending_in_half_precision(GAN), images())
 
 
 @pytest.mark.parametrize("name", ["generator", "discriminator"])

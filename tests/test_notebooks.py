@@ -96,6 +96,12 @@ def test_the_anatomy(lesson):
     assert len(cells_of(lesson, tag="solution")) >= 3
 
 
+def test_tensorflow_is_told_to_be_fast_before_it_is_imported(path):
+    first = cells_of(path, "code")[0].source
+    assert 'os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")' in first
+    assert not re.search(r"(import|from) (keras|dlarch_keras|tensorflow)", first)
+
+
 def test_it_is_written_for_every_backend(path):
     code = "\n".join(cell.source for cell in cells_of(path, "code"))
     assert not re.search(r"^\s*(import|from) (tensorflow|jax|torch)\b|\btf\.", code, flags=re.MULTILINE)

@@ -251,13 +251,7 @@ def test_save_and_load_without_a_feature_network(tmp_path):
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_it_trains_in_mixed_precision(policy):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        history = small_model(features=feature_network()).fit(small(), large(), batch_size=8, verbose=0).history
-    finally:
-        keras.config.set_dtype_policy(before)
-    assert np.isfinite(list(history.values())).all()
+    assert properties.trains_with_policy(policy, lambda: small_model(features=feature_network()), small(), large())
 
 
 def test_save_load_and_resume(tmp_path):

@@ -196,6 +196,12 @@ def test_save_load_and_resume(tmp_path):
     assert properties.resumes_where_it_stopped(small_wgan, fit, tmp_path / "model.keras")
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_it_trains_in_mixed_precision(policy):
+    assert properties.trains_with_policy(policy, small_wgan, images())
+    assert properties.trains_with_policy(policy, lambda: test_gan.ending_in_half_precision(WGANGP), images())
+
+
 @pytest.mark.parametrize("kind", bad_arrays(images()))
 @pytest.mark.parametrize("method", ["fit", "evaluate"])
 def test_bad_images_are_refused(model, method, kind):

@@ -1,7 +1,7 @@
 """What a small network sees in images: 64 features, for the distances of `metrics.generation`.
 
 The networks were trained by `python -m scripts.train_features` and come with the package: two to tell the classes of
-MNIST and of Fashion-MNIST apart, on all of their training images; one to count the solids in rendered scenes, and to
+MNIST and of Fashion-MNIST apart, on their training images; one to count the solids in rendered scenes, and to
 say how blurred and how noisy a picture is. With them come the statistics of 10,000 test images, so that generated
 images can be compared with as many real ones without the full set at hand.
 """
@@ -21,6 +21,7 @@ from dlarch_keras.metrics.generation import effective_classes, frechet_distance
 from dlarch_keras.training import forward
 
 SHAPE = (28, 28, 1)
+IMAGES = 10_000  # on each side of a Fréchet distance
 DATASETS = ("mnist", "fashion_mnist")
 DIGITS_AND_CLOTHES = SHAPE, ((32, 5, 2), (64, 3, 1), (64, 3, 2)), 10
 NETWORKS = {  # shape of an image; filters, kernel and stride of each convolution; number of outputs
@@ -35,7 +36,7 @@ class Reference(NamedTuple):
     Attributes:
         accuracy: of the classifier on the test images; for scenes the share in which all five counts are right.
         mean, covariance: of the test images' features, `(64,)` and `(64, 64)`.
-        floor: Fréchet distance of 10,000 training images to the test images.
+        floor: Fréchet distance of 10,000 training images, on which the network was trained, to the test images.
         ceiling: Fréchet distance of uniform noise to the test images.
     """
 
@@ -115,8 +116,12 @@ def generation_scores(x, dataset="mnist"):
     Args:
         x: `(10_000, 28, 28, 1)` in [0, 1]: the distance to the 10,000 test images depends on their number.
         dataset: "mnist" or "fashion_mnist", which they should be like.
+
+    Raises:
+        ValueError: for another number of images, bad images, an unknown dataset.
     """
     real = reference(dataset)
+    x = checks.array("x", x, (IMAGES, *SHAPE), 0, 1)
     return {
         "Fréchet distance": frechet_distance(image_features(x, dataset), (real.mean, real.covariance)),
         "effective classes": effective_classes(class_probabilities(x, dataset).argmax(axis=1), 10),
