@@ -5,7 +5,7 @@ from functools import partial
 import keras
 
 from benchmarks import runner
-from benchmarks.gan import ours, tasks_of, write_curves
+from benchmarks.gan import EPOCHS, Setup, tasks_of, trained, write_curves
 from dlarch_keras import WGANGP, gan
 from dlarch_keras.metrics.features import SHAPE
 
@@ -21,7 +21,8 @@ def wasserstein(seed):
     return model
 
 
-TASKS = tasks_of("WGAN-GP", partial(ours, build=wasserstein, batch_size=192))
+WASSERSTEIN = Setup(wasserstein, 192, 60_000)
+TASKS = tasks_of("WGAN-GP", partial(trained, WASSERSTEIN, EPOCHS))
 
 if __name__ == "__main__":
     runner.main("wgan_gp", TASKS)
