@@ -1,12 +1,13 @@
 """Train the toy models for ten steps on the backend of this process, and write what came of it: `ten_steps.py FILE`."""
 
 import sys
+from functools import partial
 
 import keras
 import numpy as np
 
 from dlarch_keras import GAN, SRGAN, WGANGP, Pix2Pix
-from tests import test_gan, test_pix2pix, test_siamese, test_srgan, test_vae, toy_models
+from tests import test_gan, test_pix2pix, test_siamese, test_srgan, test_vae, test_wgan_gp, toy_models
 from tests.architectures import ARCHITECTURES
 
 
@@ -46,9 +47,9 @@ def freeze_noise():
 
 
 def given_weights(model):
-    """The model with weights from NumPy: initializers, too, differ between backends."""
+    """The model with weights from NumPy: initializers, too, differ between backends; but for those of vectors."""
     rng = np.random.default_rng(1)
-    model.set_weights([rng.normal(0, 0.2, weights.shape) for weights in model.get_weights()])
+    model.set_weights([rng.normal(0, 0.2, w.shape) if w.ndim > 1 else w for w in model.get_weights()])
     return model
 
 
@@ -66,9 +67,12 @@ if __name__ == "__main__":
         make, data = ARCHITECTURES[name]
         traces[name] = trace(given_weights(make()), *data(80))
     traces["vae"] = trace(given_weights(test_vae.small_vae(warmup_steps=5)), test_vae.images(80))
-    for name, kind in (("gan", GAN), ("wgan_gp", WGANGP)):
+    classes, labels = test_gan.CLASSES, test_gan.labels(80)
+    for name, kind, tests in (("gan", GAN, test_gan), ("wgan_gp", partial(WGANGP, critic_steps=3), test_wgan_gp)):
         networks = test_gan.small_nets(batch_normalization=False)
         traces[name] = trace(adversarial(kind, networks), test_gan.images(80))
+        model = adversarial(kind, tests.small_nets(classes))
+        traces[f"{name}, convolutional"] = trace(model, test_gan.images(80), labels)
     model = adversarial(Pix2Pix, test_pix2pix.small_nets())
     traces["pix2pix"] = trace(model, test_pix2pix.sources(80), test_pix2pix.targets(80))
     model = adversarial(SRGAN, test_srgan.small_nets())
