@@ -4,11 +4,11 @@ Judged by the Fréchet distance on 64 features of the package's own classifiers,
 10,000 test images: comparable here, and never with a distance on Inception's features. Beside it stand 10,000 training
 images and as many of uniform noise. Ours trains on the 60,000 training images for twelve epochs, and is judged after
 the last one, and after the last that ten minutes hold; its networks and rates are those of short runs on 5,000 digits,
-which were judged against the same test images, and no run on clothes. The network of keras.io's tutorial (its guide to
-custom training steps) trains on all 70,000, as it does there, for as many epochs as 100 minutes hold, and is judged at
-its best one. Time is that of training alone: epochs, times the seconds of an epoch that `benchmarks.gan_pace` has
-measured, of all networks by turns, on a machine that did nothing else; these runs take hours, and may be paused, share
-a machine, or go on on another one. A killed run goes on at its last epoch. The figures are those of
+which were judged against the same test images, and, as far as is known, of no run on clothes. The network of keras.io's
+tutorial (its guide to custom training steps) trains on all 70,000, as it does there, for as many epochs as 100 minutes
+hold, and is judged at its best one. Time is that of training alone: epochs, times the seconds of an epoch that
+`benchmarks.gan_pace` has measured, of all networks by turns, on a machine that did nothing else; these runs take hours,
+and may be paused, share a machine, or go on on another one. A killed run goes on at its last epoch. The figures are those of
 
     python -m benchmarks.gan --only "recipe's best" --seeds 1  # 3½ hours
     python -m benchmarks.gan --only "GAN, MNIST" --seeds 5
