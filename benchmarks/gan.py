@@ -8,7 +8,8 @@ which were judged against the same test images, and, as far as is known, of no r
 tutorial (its guide to custom training steps) trains on all 70,000, as it does there, for as many epochs as 100 minutes
 hold, and is judged at its best one. Time is that of training alone: epochs, times the seconds of an epoch that
 `benchmarks.gan_pace` has measured, of all networks by turns, on a machine that did nothing else; these runs take hours,
-and may be paused, share a machine, or go on on another one. A killed run goes on at its last epoch. The figures are those of
+and may be paused, share a machine, or go on on another one. A killed run goes on at its last epoch. The figures are
+those of
 
     python -m benchmarks.gan --only "recipe's best" --seeds 1  # 3½ hours
     python -m benchmarks.gan --only "GAN, MNIST" --seeds 5
