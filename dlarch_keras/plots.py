@@ -10,6 +10,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.ticker import LogLocator, NullFormatter
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from dlarch_keras import checks
@@ -188,6 +189,14 @@ class FilmStrip(keras.callbacks.Callback):
             self.rows[f"epoch {epoch + 1}"] = self.draw(self.model)
 
 
+def log_ticks(*axes):
+    """Label logarithmic axes (`axis.xaxis` of matplotlib) at 1, 2 and 5 times powers of ten, as plain numbers."""
+    for axis in axes:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
+
+
 class LiveCurve(keras.callbacks.Callback):
     """Draws the logged values while a model trains: a progress bar and one picture, renewed as epochs end.
 
@@ -236,6 +245,8 @@ class LiveCurve(keras.callbacks.Callback):
                 axis.plot(*zip(*points), "--" if name.startswith("val_") else "-", label=name)
             axis.set(title=self.title, xlabel="epoch", ylabel=self.ylabel, yscale=self.yscale)
             axis.xaxis.get_major_locator().set_params(integer=True)
+            if self.yscale == "log":
+                log_ticks(axis.yaxis)
             axis.legend()
             self.picture = _display(figure, self.picture)
             plt.close(figure)

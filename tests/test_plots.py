@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from dlarch_keras.plots import FilmStrip, Measure, detection_curves
+from dlarch_keras.plots import FilmStrip, Measure, detection_curves, log_ticks
 
 LABELS = np.array([0, 0, 0, 0, 1, 1])
 SCORES = np.array([1.0, 2.0, 3.0, 4.0, 3.5, 5.0])
@@ -30,6 +30,19 @@ def test_thresholds_stand_where_they_belong(figure):
     marks = [{text.get_text(): text.xy for text in axis.texts} for axis in (roc, precision_recall)]
     np.testing.assert_allclose([marks[0]["A"], marks[0]["B"]], [(0.25, 1.0), (0.0, 0.5)])
     np.testing.assert_allclose([marks[1]["A"], marks[1]["B"]], [(1.0, 2 / 3), (0.5, 1.0)])
+
+
+def test_logarithmic_axes_have_plain_numbers():
+    figure, axis = plt.subplots()
+    axis.plot([0.3, 40], [1, 2])
+    axis.set_xscale("log")
+    log_ticks(axis.xaxis)
+    figure.canvas.draw()
+    shown = {tick.get_text(): tick.get_position()[0] for tick in axis.get_xticklabels()}
+    assert all(float(text) == pytest.approx(place) for text, place in shown.items())
+    assert {"0.5", "1", "2", "5", "10", "20"} <= set(shown)
+    assert not any(tick.get_text() for tick in axis.get_xticklabels(minor=True))
+    plt.close(figure)
 
 
 def fit(*callbacks, epochs=5, **arguments):
