@@ -55,6 +55,12 @@ def test_the_file_is_valid_small_and_of_no_particular_machine(path):
     assert nbformat.read(path, as_version=4).metadata.kernelspec.name == "python3"
 
 
+def test_no_picture_is_compared_which_is_another_on_each_machine(path):
+    for cell in cells_of(path, "code"):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            assert "nbval-ignore-output" in cell.metadata.get("tags", []), cell.source
+
+
 def test_it_is_stored_as_run_from_top_to_bottom_without_errors_or_logs(path):
     code = cells_of(path, "code")
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
