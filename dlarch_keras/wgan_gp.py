@@ -63,7 +63,9 @@ class WGANGP(GenerativeModel):
             condition: None or `(n, condition_dim)`.
             share: `(n, 1, ...)` in [0, 1], of the real example in each place between: α ~ U(0, 1).
         """
-        between = share * real + (1.0 - share) * keras.ops.cast(fake, "float32")  # half precision is the networks' own
+        # Half precision is the networks' own.
+        real, fake, share = (keras.ops.cast(each, "float32") for each in (real, fake, share))
+        between = share * real + (1.0 - share) * fake
         slope = input_gradient(lambda x: self.critic(joined(x, condition), training=training), between)
         squares = keras.ops.sum(
             keras.ops.square(keras.ops.cast(slope, "float32")), axis=tuple(range(1, len(real.shape)))
