@@ -31,7 +31,7 @@ from dlarch_keras import GAN, gan
 from dlarch_keras.adversarial import cross_entropy
 from dlarch_keras.datasets import load_fashion_mnist, load_mnist
 from dlarch_keras.metrics.features import IMAGES, SHAPE, generation_scores, reference
-from dlarch_keras.training import value_and_grad
+from dlarch_keras.core import value_and_grad
 
 DATASETS = {"MNIST": ("mnist", partial(load_mnist, runner.size("full", "5k")))}
 DATASETS |= runner.size({"Fashion-MNIST": ("fashion_mnist", load_fashion_mnist)}, {})

@@ -25,7 +25,7 @@ from sklearn.neighbors import NearestNeighbors
 from benchmarks import runner
 from dlarch_keras import Autoencoder
 from dlarch_keras.datasets import load_mnist, load_textures
-from dlarch_keras.image_anomaly_detection import ImageAnomalyDetector
+from dlarch_keras.anomaly_detection.image import ImageAnomalyDetector
 from dlarch_keras.networks import dense_decoder, dense_encoder
 
 TEXTURES = runner.size(("brick", "grass", "gravel"), ("brick",))

@@ -27,9 +27,9 @@ from dlarch_keras.datasets import data_dir
 from dlarch_keras.datasets.signature_folders import Signatures, load_signatures
 from dlarch_keras.datasets.signatures import make_signatures
 from dlarch_keras.metrics.verification import equal_error_rate, group_interval
-from dlarch_keras.signature_trials import operating_point, verification_trials
+from dlarch_keras.signature_verification.trials import operating_point, verification_trials
 from dlarch_keras.signature_verification import split_writers, train_signature_network
-from dlarch_keras.signature_verifier import SignatureVerifier
+from dlarch_keras.signature_verification.verifier import SignatureVerifier
 
 WRITERS, GENUINE, FORGED = runner.size((200, 12, 12), (12, 7, 3))
 TRAINING = runner.size({}, {"epochs": 1, "steps": 2})

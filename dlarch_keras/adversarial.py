@@ -3,8 +3,8 @@
 import keras
 from keras import layers, ops
 
-from . import checks
-from .training import Model, apply_gradients, value_and_grad
+from .core import validation
+from .core import Model, apply_gradients, value_and_grad
 
 
 class AdversarialModel(Model):
@@ -112,7 +112,7 @@ class PairedModel(AdversarialModel):
         return super().fit(x, y, **kwargs)
 
     def _checked(self, x, y, sample_weight):
-        if not checks.is_stream(x):
+        if not validation.is_stream(x):
             self._check_target(y)
         return super()._checked(x, y, sample_weight)
 

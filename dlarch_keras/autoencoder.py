@@ -5,8 +5,8 @@ Hinton & Salakhutdinov, "Reducing the dimensionality of data with neural network
 
 import keras
 
-from . import checks
-from .training import Model, apply_gradients, forward, value_and_grad
+from .core import validation
+from .core import Model, apply_gradients, forward, value_and_grad
 
 
 @keras.saving.register_keras_serializable(package="dlarch_keras")
@@ -27,16 +27,16 @@ class Autoencoder(Model):
 
     def __init__(self, encoder, decoder, reconstruction_loss="mse", **kwargs):
         super().__init__(**kwargs)
-        checks.network("encoder", encoder)
-        checks.network("decoder", decoder)
-        checks.connected("encoder", encoder, "decoder", decoder)
-        checks.connected("decoder", decoder, "encoder", encoder)
+        validation.network("encoder", encoder)
+        validation.network("decoder", decoder)
+        validation.connected("encoder", encoder, "decoder", decoder)
+        validation.connected("decoder", decoder, "encoder", encoder)
         if reconstruction_loss not in ("mse", "binary_crossentropy"):
             raise ValueError(
                 f'`reconstruction_loss` must be "mse" or "binary_crossentropy", got {reconstruction_loss!r}.'
             )
         if reconstruction_loss == "binary_crossentropy":
-            checks.logits("decoder", decoder)
+            validation.logits("decoder", decoder)
         self.encoder = encoder
         self.decoder = decoder
         self.reconstruction_loss = reconstruction_loss
@@ -88,7 +88,7 @@ class Autoencoder(Model):
             raise ValueError("`y` must be left out: an autoencoder's target is its input `x`.")
 
     def _checked_x(self, x):
-        return checks.array("x", x, (None, *self.encoder.input_shape[1:]), *self._range)
+        return validation.array("x", x, (None, *self.encoder.input_shape[1:]), *self._range)
 
     def encode(self, x):
         """Codes of `x`: `(n, *shape)` in [0, 1] → `(n, latent_dim)`, NumPy."""
@@ -96,7 +96,7 @@ class Autoencoder(Model):
 
     def decode(self, z):
         """Reconstructions for codes `z`: `(n, latent_dim)` → `(n, *shape)`, NumPy; pixels within [0, 1]."""
-        outputs = forward(self.decoder, checks.array("z", z, (None, *self.decoder.input_shape[1:])))
+        outputs = forward(self.decoder, validation.array("z", z, (None, *self.decoder.input_shape[1:])))
         if self.reconstruction_loss == "binary_crossentropy":
             outputs = keras.ops.convert_to_numpy(keras.ops.sigmoid(outputs))
         return outputs.clip(*self._range) if self._range else outputs

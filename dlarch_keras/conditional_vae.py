@@ -7,7 +7,8 @@ Kingma et al., "Semi-supervised learning with deep generative models", NeurIPS 2
 import keras
 from keras import layers
 
-from . import checks, networks
+from . import networks
+from .core import validation
 from .vae import VAE, gaussian_encoder
 
 
@@ -54,10 +55,10 @@ class ConditionalVAE(VAE):
 
     def check_data(self, x, y=None):
         x = self._checked_images("x", x)
-        checks.condition("y", y, self.condition_dim, x.shape[0])
+        validation.condition("y", y, self.condition_dim, x.shape[0])
 
     def _checked_condition(self, condition, count):
-        return checks.condition("condition", condition, self.condition_dim, count)
+        return validation.condition("condition", condition, self.condition_dim, count)
 
     def generate(self, condition, seed=None):
         """Mean images of codes drawn from the prior, one for each row of `condition`: → `(n, *shape)`, NumPy."""
@@ -75,7 +76,7 @@ class ConditionalVAE(VAE):
         Returns:
             `(n, *shape)`, NumPy.
         """
-        new_condition = checks.condition("new_condition", new_condition, self.condition_dim, len(x))
+        new_condition = validation.condition("new_condition", new_condition, self.condition_dim, len(x))
         return self.decode(self.encode(x, condition), new_condition)
 
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from . import checks
+from .core import validation
 from .autoencoder import Autoencoder
 
 
@@ -17,7 +17,7 @@ class Corruption(keras.layers.Layer):
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.seed = seed if seed is None else checks.whole("seed", seed, 0)
+        self.seed = seed if seed is None else validation.whole("seed", seed, 0)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, x, training=False):
@@ -50,11 +50,11 @@ class GaussianCorruption(Corruption):
     def __init__(self, stddev, clip=True, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
         if isinstance(stddev, (list, tuple)) and len(stddev) == 2:
-            self.stddev = low, high = tuple(checks.number("stddev", bound) for bound in stddev)
+            self.stddev = low, high = tuple(validation.number("stddev", bound) for bound in stddev)
             if low > high:
                 raise ValueError(f"`stddev` must be a number, or a pair (low, high) in this order, got {stddev!r}.")
         else:
-            self.stddev = checks.number("stddev", stddev)
+            self.stddev = validation.number("stddev", stddev)
         self.clip = clip
 
     def corrupt(self, x):
@@ -75,7 +75,7 @@ class _RandomElements(Corruption):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
-        self.rate = checks.number("rate", rate)
+        self.rate = validation.number("rate", rate)
         if self.rate > 1:
             raise ValueError(f"`rate` must be a number within [0, 1], got {rate!r}.")
 
@@ -145,4 +145,4 @@ class DenoisingAutoencoder(Autoencoder):
     def check_data(self, x, y=None):
         x = self._checked_x(x)
         if y is not None:
-            checks.array("y", y, x.shape, *self._range)
+            validation.array("y", y, x.shape, *self._range)

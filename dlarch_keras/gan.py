@@ -10,9 +10,10 @@ import math
 import keras
 from keras import layers
 
-from . import checks, networks
+from . import networks
+from .core import validation
 from .adversarial import AdversarialModel, cross_entropy, normalizes_batches
-from .training import forward, value_and_grad
+from .core import forward, value_and_grad
 
 
 class GenerativeModel(AdversarialModel):
@@ -24,19 +25,19 @@ class GenerativeModel(AdversarialModel):
     def _set_networks(self, generator, judge, average, seed):
         judge_name = self.network_names[1]
         conditions = int(isinstance(getattr(generator, "input_shape", None), list))
-        checks.network("generator", generator, inputs=1 + conditions)
-        checks.network(judge_name, judge, inputs=1 + conditions)
-        checks.logits(judge_name, judge)
-        checks.apart("generator", generator, judge_name, judge)
+        validation.network("generator", generator, inputs=1 + conditions)
+        validation.network(judge_name, judge, inputs=1 + conditions)
+        validation.logits(judge_name, judge)
+        validation.apart("generator", generator, judge_name, judge)
         _check_shapes(generator, judge_name, judge)
         if len(generator.output_shape) == 4:
-            checks.pixels("generator", generator)
+            validation.pixels("generator", generator)
         self.generator = generator
         setattr(self, judge_name, judge)
-        self.average = checks.number("average", average)
+        self.average = validation.number("average", average)
         if self.average >= 1:
             raise ValueError(f"`average` must be less than 1, got {average!r}.")
-        self.seed = None if seed is None else checks.whole("seed", seed, 0)
+        self.seed = None if seed is None else validation.whole("seed", seed, 0)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.averaged_generator = keras.models.clone_model(generator)
         self.averaged_generator.set_weights(generator.get_weights())
@@ -82,9 +83,9 @@ class GenerativeModel(AdversarialModel):
         return keras.ops.cast(real, "float32"), self.condition(y), keras.ops.shape(real)[0]
 
     def check_data(self, x, y=None):
-        x = checks.array("x", x, self.generator.output_shape, *self._range)
+        x = validation.array("x", x, self.generator.output_shape, *self._range)
         if self.condition_dim:
-            checks.condition("y", y, self.condition_dim, x.shape[0])
+            validation.condition("y", y, self.condition_dim, x.shape[0])
         elif y is not None:
             raise ValueError("`y` must be left out: these networks take no condition.")
 
@@ -102,28 +103,28 @@ class GenerativeModel(AdversarialModel):
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", **kwargs):
         """Train on real examples: `fit(x)`, or `fit(x, condition)`. The batches of a stream must be large enough."""
-        if not checks.is_stream(x):
+        if not validation.is_stream(x):
             self.check_data(x, y)
             rows = math.floor(len(x) * (1 - kwargs.get("validation_split", 0)))
-            size = 32 if batch_size is None else checks.whole("batch_size", batch_size, 1)
+            size = 32 if batch_size is None else validation.whole("batch_size", batch_size, 1)
             self._check_batch(rows % size or size)
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Logits or scores of examples, or of `[examples, condition]` for a conditional model, NumPy."""
-        if not self.condition_dim or checks.is_stream(x):
+        if not self.condition_dim or validation.is_stream(x):
             return super().predict(x, *args, **kwargs)
         if not isinstance(x, (list, tuple)) or len(x) != 2:
             raise ValueError(f"`x` must be [examples, condition], got {type(x).__name__}.")
         self.check_data(*x)
-        rows = checks.condition("y", x[1], self.condition_dim)
+        rows = validation.condition("y", x[1], self.condition_dim)
         return keras.Model.predict(self, [x[0], rows], *args, **kwargs)
 
     def decode(self, z, condition=None):
         """Examples for given codes, by the averaged generator: `(n, latent_dim)` → `(n, *shape)`, NumPy."""
-        inputs = checks.array("z", z, (None, self.latent_dim))
+        inputs = validation.array("z", z, (None, self.latent_dim))
         if self.condition_dim:
-            inputs = [inputs, checks.condition("condition", condition, self.condition_dim, len(inputs))]
+            inputs = [inputs, validation.condition("condition", condition, self.condition_dim, len(inputs))]
         elif condition is not None:
             raise ValueError("`condition` must be left out: this generator takes none.")
         outputs = forward(self.averaged_generator if self.average else self.generator, inputs)
@@ -140,8 +141,8 @@ class GenerativeModel(AdversarialModel):
         Returns:
             `(n, *shape)`, NumPy; pixels within [0, 1].
         """
-        n = checks.whole("n", n, 1)
-        return self.decode(checks.random("seed", seed).standard_normal((n, self.latent_dim), "float32"), condition)
+        n = validation.whole("n", n, 1)
+        return self.decode(validation.random("seed", seed).standard_normal((n, self.latent_dim), "float32"), condition)
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -173,7 +174,7 @@ class GAN(GenerativeModel):
         super().__init__(**kwargs)
         self._set_networks(generator, discriminator, average, seed)
         self._track("generator_loss", "discriminator_loss")
-        self.smoothing = checks.number("smoothing", smoothing)
+        self.smoothing = validation.number("smoothing", smoothing)
         if self.smoothing >= 1:
             raise ValueError(f"`smoothing` must be less than 1, got {smoothing!r}.")
 
@@ -264,10 +265,10 @@ def convolutional_generator(image_shape, latent_dim=64, filters=(64, 32, 16), co
         ValueError: for sizes and numbers that are no whole numbers, or too small.
     """
     hidden = networks.HiddenLayers("relu", True, seed, momentum=0.9)
-    height, width, channels = checks.wholes("image_shape", image_shape, 3)
-    filters = checks.wholes("filters", filters)
-    latent_dim = checks.whole("latent_dim", latent_dim, 1)
-    condition_dim = checks.whole("condition_dim", condition_dim, 0)
+    height, width, channels = validation.wholes("image_shape", image_shape, 3)
+    filters = validation.wholes("filters", filters)
+    latent_dim = validation.whole("latent_dim", latent_dim, 1)
+    condition_dim = validation.whole("condition_dim", condition_dim, 0)
     scale = 2 ** (len(filters) - 1)
     small = (math.ceil(height / scale), math.ceil(width / scale), filters[0])
     code = keras.Input((latent_dim + condition_dim,))
@@ -302,14 +303,14 @@ def convolutional_discriminator(
     """
     first = networks.HiddenLayers("leaky_relu", False, seed)
     hidden = networks.HiddenLayers("leaky_relu", batch_normalization, seed if seed is None else seed + 500, 0.9)
-    inputs = keras.Input(checks.wholes("image_shape", image_shape, 3))
-    count, *counts = checks.wholes("filters", filters)
+    inputs = keras.Input(validation.wholes("image_shape", image_shape, 3))
+    count, *counts = validation.wholes("filters", filters)
     x = first(layers.Conv2D, inputs, count, 4, 2, "same")
     for count in counts:
         x = hidden(layers.Conv2D, x, count, 4, 2, "same")
     features = layers.Flatten()(x)
     logits = layers.Dense(1, kernel_initializer=hidden.initializer(), dtype="float32")(features)
-    if not checks.whole("condition_dim", condition_dim, 0):
+    if not validation.whole("condition_dim", condition_dim, 0):
         return keras.Model(inputs, logits, name="discriminator")
     condition = keras.Input((condition_dim,), name="condition")
     wanted = layers.Dense(features.shape[-1], use_bias=False, kernel_initializer=hidden.initializer())(condition)

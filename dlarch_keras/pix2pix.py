@@ -8,9 +8,9 @@ import itertools
 import keras
 from keras import layers, ops
 
-from . import checks
+from .core import validation
 from .adversarial import PairedModel
-from .training import forward
+from .core import forward
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -35,14 +35,14 @@ class Pix2Pix(PairedModel):
 
     def __init__(self, generator, discriminator, l1_weight=100.0, **kwargs):
         super().__init__(**kwargs)
-        checks.network("generator", generator)
-        checks.network("discriminator", discriminator, inputs=2)
-        checks.logits("discriminator", discriminator)
-        checks.apart("generator", generator, "discriminator", discriminator)
+        validation.network("generator", generator)
+        validation.network("discriminator", discriminator, inputs=2)
+        validation.logits("discriminator", discriminator)
+        validation.apart("generator", generator, "discriminator", discriminator)
         _check_shapes(generator, discriminator)
-        checks.pixels("generator", generator)
+        validation.pixels("generator", generator)
         self.generator, self.discriminator = generator, discriminator
-        self.l1_weight = checks.number("l1_weight", l1_weight)
+        self.l1_weight = validation.number("l1_weight", l1_weight)
         self._track("generator_loss", "l1_loss", "discriminator_loss")
 
     @property
@@ -57,9 +57,9 @@ class Pix2Pix(PairedModel):
         return ops.mean(ops.abs(target - fake))
 
     def check_data(self, x, y=None):
-        x = checks.array("x", x, self.generator.input_shape, 0, 1)
+        x = validation.array("x", x, self.generator.input_shape, 0, 1)
         if y is not None:
-            checks.array("y", y, (x.shape[0], *self.generator.output_shape[1:]), 0, 1)
+            validation.array("y", y, (x.shape[0], *self.generator.output_shape[1:]), 0, 1)
 
     def translate(self, x):
         """The images that the generator makes of sources: `(n, height, width, c)` → `(n, height, width, channels)`.
@@ -67,7 +67,7 @@ class Pix2Pix(PairedModel):
         Always the same for the same source. (The paper keeps the generator's dropout here, and reports that the results
         hardly vary with it.)
         """
-        return forward(self.generator, checks.array("x", x, self.generator.input_shape, 0, 1), 64)
+        return forward(self.generator, validation.array("x", x, self.generator.input_shape, 0, 1), 64)
 
 
 def _check_shapes(generator, discriminator):

@@ -13,7 +13,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import LogLocator, NullFormatter
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 
 
 def show_source(*objects):
@@ -158,7 +158,7 @@ class Measure(keras.callbacks.Callback):
 
     def __init__(self, measure, every=1):
         super().__init__()
-        self.measure, self.every = measure, checks.whole("every", every, 1)
+        self.measure, self.every = measure, validation.whole("every", every, 1)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:

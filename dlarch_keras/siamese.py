@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from . import checks
-from .training import Model, apply_gradients, forward, value_and_grad
+from .core import validation
+from .core import Model, apply_gradients, forward, value_and_grad
 
 
 def euclidean(a, b):
@@ -63,7 +63,7 @@ class ContrastiveLoss(PairLoss):
     takes_pairs = True
 
     def __init__(self, margin=1.0):
-        self.margin = checks.number("margin", margin, above=0)
+        self.margin = validation.number("margin", margin, above=0)
 
     def __call__(self, distances, different):
         different = ops.cast(different, "float32")
@@ -87,7 +87,7 @@ class TripletLoss(PairLoss):
     """
 
     def __init__(self, margin=0.2):
-        self.margin = checks.number("margin", margin, above=0)
+        self.margin = validation.number("margin", margin, above=0)
 
     def __call__(self, distances, different):
         different = ops.cast(different, "float32")
@@ -115,7 +115,7 @@ class NTXentLoss(PairLoss):
     """
 
     def __init__(self, temperature=0.1):
-        self.temperature = checks.number("temperature", temperature, above=0)
+        self.temperature = validation.number("temperature", temperature, above=0)
 
     def __call__(self, distances, different):
         similar = _similar(ops.cast(different, "float32"))
@@ -155,7 +155,7 @@ class SiameseNetwork(Model):
 
     def __init__(self, embedding, loss=ContrastiveLoss(), **kwargs):  # noqa: B008, it never changes
         super().__init__(**kwargs)
-        checks.network("embedding", embedding)
+        validation.network("embedding", embedding)
         if len(embedding.output_shape) != 2:
             raise ValueError(f"`embedding` must return a vector an example, got shape {embedding.output_shape}.")
         if not isinstance(loss, PairLoss):
@@ -201,7 +201,7 @@ class SiameseNetwork(Model):
         return x, y
 
     def _checked(self, x, y, sample_weight):
-        if not checks.is_stream(x):
+        if not validation.is_stream(x):
             _check_targets(y, sample_weight)
         return super()._checked(x, y, sample_weight)
 
@@ -209,7 +209,7 @@ class SiameseNetwork(Model):
         if not _is_pair(x):
             x = self._checked_x("x", x)
             if y is not None:
-                checks.labels("y", y, x.shape[0])
+                validation.labels("y", y, x.shape[0])
             return
         if not self.loss.takes_pairs:
             raise ValueError(
@@ -219,16 +219,16 @@ class SiameseNetwork(Model):
         if a.shape != b.shape:
             raise ValueError(f"`x` must hold two arrays of one shape, got {tuple(a.shape)} and {tuple(b.shape)}.")
         if y is not None:
-            checks.pair_labels("y", y, a.shape[0])
+            validation.pair_labels("y", y, a.shape[0])
 
     def _checked_x(self, name, x):
         shape = self.embedding.input_shape[1:]
-        return checks.array(name, x, (None, *shape), *((0, 1) if len(shape) == 3 else ()))  # pixels, or table rows
+        return validation.array(name, x, (None, *shape), *((0, 1) if len(shape) == 3 else ()))  # pixels, or table rows
 
     def embed(self, x, batch_size=1024):
         """Embeddings of `x`: `(n, *shape)` → `(n, d)`, NumPy, float32; `batch_size` examples in memory at a time."""
         x = self._checked_x("x", x)
-        return forward(self.embedding, x, checks.whole("batch_size", batch_size, 1)).astype("float32")
+        return forward(self.embedding, x, validation.whole("batch_size", batch_size, 1)).astype("float32")
 
     def distance(self, a, b):
         """Euclidean distance between the embeddings of `a` and `b`, row by row: twice `(n, *shape)` → `(n,)`, NumPy."""
@@ -278,10 +278,10 @@ class BalancedBatches(keras.utils.PyDataset):
         self, x, y, classes, examples, seed=None, steps=None, augment=None, groups=None, per_group=8, **kwargs
     ):
         super().__init__(**kwargs)
-        self.x = checks.array("x", x, (None,) * max(getattr(x, "ndim", 2), 1))
-        self.y = checks.labels("y", y, len(self.x))
-        self.classes = checks.whole("classes", classes, 2)
-        self.examples = checks.whole("examples", examples, 2)
+        self.x = validation.array("x", x, (None,) * max(getattr(x, "ndim", 2), 1))
+        self.y = validation.labels("y", y, len(self.x))
+        self.classes = validation.whole("classes", classes, 2)
+        self.examples = validation.whole("examples", examples, 2)
         names, counts = np.unique(self.y, return_counts=True)
         if len(names) < self.classes:
             raise ValueError(f"`classes` must be no more than there are in `y`, {len(names)}, got {classes}.")
@@ -291,14 +291,14 @@ class BalancedBatches(keras.utils.PyDataset):
                 f"{names[counts.argmin()]}: leave such classes out."
             )
         self._rows = np.split(np.argsort(self.y, kind="stable"), np.cumsum(counts)[:-1])
-        self.seed = np.random.SeedSequence().entropy if seed is None else checks.whole("seed", seed, 0)
+        self.seed = np.random.SeedSequence().entropy if seed is None else validation.whole("seed", seed, 0)
         room = max(len(self.x) // (self.classes * self.examples), 1)
-        self.steps = room if steps is None else checks.whole("steps", steps, 1)
+        self.steps = room if steps is None else validation.whole("steps", steps, 1)
         if augment is not None and not callable(augment):
             raise ValueError(f"`augment` must be a function of a batch and a random generator, got {augment!r}.")
         self.augment = augment
-        self.per_group = self.classes if groups is None else checks.whole("per_group", per_group, 1)
-        group_of = checks.groups("groups", groups, self.y)
+        self.per_group = self.classes if groups is None else validation.whole("per_group", per_group, 1)
+        group_of = validation.groups("groups", groups, self.y)
         self._groups = [np.flatnonzero(group_of == group) for group in range(group_of.max() + 1)]
         if sum(min(len(group), self.per_group) for group in self._groups) < self.classes:
             raise ValueError(f"`groups` must hold {classes} classes, {per_group} from each, got {len(self._groups)}.")

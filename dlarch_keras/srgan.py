@@ -13,9 +13,9 @@ from keras import layers, ops
 from PIL import Image
 from skimage import color
 
-from . import checks
+from .core import validation
 from .adversarial import PairedModel
-from .training import forward
+from .core import forward
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -30,7 +30,7 @@ class DepthToSpace(layers.Layer):
 
     def __init__(self, scale, **kwargs):
         super().__init__(**kwargs)
-        self.scale = checks.whole("scale", scale, 1)
+        self.scale = validation.whole("scale", scale, 1)
 
     def build(self, input_shape):
         if input_shape[-1] % self.scale**2:
@@ -80,12 +80,12 @@ class SRGAN(PairedModel):
         super().__init__(**kwargs)
         for name, network in (("generator", generator), ("discriminator", discriminator), ("features", features)):
             if network is not None or name != "features":
-                checks.network(name, network)
-        checks.logits("discriminator", discriminator)
-        checks.apart("generator", generator, "discriminator", discriminator)
+                validation.network(name, network)
+        validation.logits("discriminator", discriminator)
+        validation.apart("generator", generator, "discriminator", discriminator)
         if features is not None:
-            checks.apart("generator", generator, "features", features)
-            checks.apart("discriminator", discriminator, "features", features)
+            validation.apart("generator", generator, "features", features)
+            validation.apart("discriminator", discriminator, "features", features)
         scale_of(generator)
         self.generator, self.discriminator, self.features = generator, discriminator, features
         for name, judge in (("discriminator", discriminator), ("features", features)):
@@ -96,8 +96,8 @@ class SRGAN(PairedModel):
                 )
         if features is not None:
             features.trainable = False
-        self.pixel_weight = checks.number("pixel_weight", pixel_weight)
-        self.adversarial_weight = checks.number("adversarial_weight", adversarial_weight)
+        self.pixel_weight = validation.number("pixel_weight", pixel_weight)
+        self.adversarial_weight = validation.number("adversarial_weight", adversarial_weight)
         self._track("generator_loss", "content_loss", "discriminator_loss")
 
     @property
@@ -113,12 +113,12 @@ class SRGAN(PairedModel):
         return loss + ops.mean(ops.square(of_target - of_fake))
 
     def check_data(self, x, y=None):
-        x = checks.array("x", x, self.generator.input_shape, 0, 1)
+        x = validation.array("x", x, self.generator.input_shape, 0, 1)
         if y is not None:
             sides = (side if side is None else side * self.scale for side in x.shape[1:3])
-            y = checks.array("y", y, (x.shape[0], *sides, x.shape[-1]), 0, 1)
+            y = validation.array("y", y, (x.shape[0], *sides, x.shape[-1]), 0, 1)
             for judge in filter(None, (self.discriminator, self.features)):  # which may ask for patches of one size
-                checks.array("y", y, judge.input_shape)
+                validation.array("y", y, judge.input_shape)
 
     def upscale(self, x, tile=128):
         """Pictures at `scale` times their size: `upscale` with this model's generator."""
@@ -142,7 +142,7 @@ def subpixel_generator(channels=1, scale=3, filters=32, blocks=4, seed=None):
         `keras.Model`: `(n, height, width, channels)` → `(n, scale height, scale width, channels)`, for any height and
         width; near [0, 1], not clipped.
     """
-    scale = checks.whole("scale", scale, 2)
+    scale = validation.whole("scale", scale, 2)
     seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
 
     def convolve(x, count, size=3, gain=2.0):
@@ -162,7 +162,7 @@ def subpixel_generator(channels=1, scale=3, filters=32, blocks=4, seed=None):
 
 def scale_of(generator):
     """How many times as large the pictures of a generator are as what it takes; a `ValueError` if that is no number."""
-    checks.network("generator", generator)
+    validation.network("generator", generator)
     if generator.input_shape[1:-1] != (None, None):
         raise ValueError(f"`generator` must take any height and width, got inputs of shape {generator.input_shape}.")
     shape = generator.compute_output_shape((None, 8, 8, generator.input_shape[-1]))
@@ -191,8 +191,8 @@ def upscale(generator, x, tile=128):
         `(n, scale height, scale width, 1 or 3)`, NumPy, in [0, 1].
     """
     scale, channels = scale_of(generator), generator.input_shape[-1]
-    x = checks.array("x", x, (None,) * 4, 0, 1)
-    tile = checks.whole("tile", tile, 1)
+    x = validation.array("x", x, (None,) * 4, 0, 1)
+    tile = validation.whole("tile", tile, 1)
     if x.shape[-1] == channels:
         return _tiled(generator, x, scale, tile).clip(0, 1)
     if (channels, x.shape[-1]) != (1, 3):
@@ -244,8 +244,8 @@ def _reach(generator):
 
 def bicubic(x, scale):
     """Enlarge pictures by bicubic interpolation: `(n, height, width, c)` → `(n, scale height, scale width, c)`."""
-    x = checks.array("x", x, (None,) * 4, 0, 1)
-    return _resized(x, [side * checks.whole("scale", scale, 1) for side in x.shape[1:3]])
+    x = validation.array("x", x, (None,) * 4, 0, 1)
+    return _resized(x, [side * validation.whole("scale", scale, 1) for side in x.shape[1:3]])
 
 
 def downscale(x, scale):
@@ -260,8 +260,8 @@ def downscale(x, scale):
     Returns:
         `(n, height / scale, width / scale, c)`, float32 in [0, 1].
     """
-    x = checks.array("x", x, (None,) * 4, 0, 1)
-    scale = checks.whole("scale", scale, 1)
+    x = validation.array("x", x, (None,) * 4, 0, 1)
+    scale = validation.whole("scale", scale, 1)
     if x.shape[1] % scale or x.shape[2] % scale:
         raise ValueError(f"`x` must have a height and a width that {scale} divides, got shape {x.shape}.")
     return _resized(x, [side // scale for side in x.shape[1:3]])
@@ -280,14 +280,14 @@ def luminance(x):
 
     `(n, height, width, 3)` in [0, 1] → `(n, height, width, 1)`, float32.
     """
-    x = checks.array("x", x, (None, None, None, 3), 0, 1)
+    x = validation.array("x", x, (None, None, None, 3), 0, 1)
     return (color.rgb2ycbcr(x)[..., :1] / 255).astype("float32")
 
 
 def with_luminance(x, y):
     """Colour pictures with another luminance: `(n, height, width, 3)` and `(n, height, width, 1)` → the first shape."""
-    x = checks.array("x", x, (None, None, None, 3), 0, 1)
-    y = checks.array("y", y, (*x.shape[:3], 1), 0, 1)
+    x = validation.array("x", x, (None, None, None, 3), 0, 1)
+    y = validation.array("y", y, (*x.shape[:3], 1), 0, 1)
     return color.ycbcr2rgb(np.concatenate([255 * y, color.rgb2ycbcr(x)[..., 1:]], axis=-1)).clip(0, 1).astype("float32")
 
 
@@ -311,20 +311,20 @@ def patch_pairs(images, scale, size, count, seed=0, shrink=downscale):
     Raises:
         ValueError: for numbers out of range, no pictures, one smaller than a patch, or one shrunk to another size.
     """
-    scale, size = checks.whole("scale", scale, 2), checks.whole("size", size, 1)
-    rng = checks.random("seed", seed)
-    count = checks.whole("count", count, 1)
+    scale, size = validation.whole("scale", scale, 2), validation.whole("size", size, 1)
+    rng = validation.random("seed", seed)
+    count = validation.whole("count", count, 1)
     if not len(images):
         raise ValueError("`images` must hold a picture or more, got none.")
     pairs = []
     for number, image in enumerate(images):
-        image = checks.array(f"images[{number}]", image, (None, None, np.shape(images[0])[-1]), 0, 1)
+        image = validation.array(f"images[{number}]", image, (None, None, np.shape(images[0])[-1]), 0, 1)
         if min(image.shape[:2]) < scale * size:
             side = scale * size
             raise ValueError(f"`images[{number}]` must be {side} × {side} pixels or larger, got shape {image.shape}.")
         large = image[None, : len(image) // scale * scale, : image.shape[1] // scale * scale]
         sides = (side // scale for side in large.shape[1:3])
-        small = checks.array("shrink(x, scale)", shrink(large, scale), (1, *sides, large.shape[-1]), 0, 1)
+        small = validation.array("shrink(x, scale)", shrink(large, scale), (1, *sides, large.shape[-1]), 0, 1)
         pairs.append((small[0], large[0]))
     patches = []
     for _ in range(count):

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 from scipy.special import logsumexp
 
-from . import checks, networks
-from .training import Model, apply_gradients, forward, value_and_grad
+from . import networks
+from .core import validation
+from .core import Model, apply_gradients, forward, value_and_grad
 
 LIKELIHOODS = ("bernoulli", "grey", "gaussian")
 ROWS = 8192  # codes that are decoded at a time
@@ -34,8 +35,8 @@ def binarize(x, seed):
     Returns:
         `(n, *shape)` of zeros and ones, float32.
     """
-    x = checks.array("x", x, (None,) * getattr(x, "ndim", 1), 0, 1)
-    return (checks.random("seed", seed).random(x.shape, "float32") < x).astype("float32")
+    x = validation.array("x", x, (None,) * getattr(x, "ndim", 1), 0, 1)
+    return (validation.random("seed", seed).random(x.shape, "float32") < x).astype("float32")
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -74,22 +75,22 @@ class VAE(Model):
         if likelihood not in LIKELIHOODS:
             raise ValueError(f"`likelihood` must be one of {LIKELIHOODS}, got {likelihood!r}.")
         if likelihood != "gaussian":
-            checks.logits("decoder", decoder)
+            validation.logits("decoder", decoder)
         self.encoder = encoder
         self.decoder = decoder
-        self.beta = checks.number("beta", beta)
+        self.beta = validation.number("beta", beta)
         self.likelihood = likelihood
-        self.stddev = checks.number("stddev", stddev, above=0)
-        self.warmup_steps = checks.whole("warmup_steps", warmup_steps, 0)
+        self.stddev = validation.number("stddev", stddev, above=0)
+        self.warmup_steps = validation.whole("warmup_steps", warmup_steps, 0)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.trackers = {name: keras.metrics.Mean(name=name) for name in ("loss", "reconstruction_loss", "kl_loss")}
 
     def _check_networks(self, encoder, decoder):
-        checks.network("encoder", encoder, outputs=2, inputs=self.inputs_a_network)
-        checks.network("decoder", decoder, inputs=self.inputs_a_network)
+        validation.network("encoder", encoder, outputs=2, inputs=self.inputs_a_network)
+        validation.network("decoder", decoder, inputs=self.inputs_a_network)
         _check_shapes(encoder, decoder)
-        checks.apart("encoder", encoder, "decoder", decoder)
+        validation.apart("encoder", encoder, "decoder", decoder)
 
     def call(self, x, training=False):
         return self.decoder(self.encoder(x, training=training)[0], training=training)
@@ -175,7 +176,7 @@ class VAE(Model):
             raise ValueError("`y` must be left out: what a VAE explains is its input `x`.")
 
     def _checked_images(self, name, x):
-        return checks.array(name, x, self.decoder.output_shape, *self._range)
+        return validation.array(name, x, self.decoder.output_shape, *self._range)
 
     def _checked_condition(self, condition, count):
         if condition is not None:
@@ -195,7 +196,7 @@ class VAE(Model):
 
     def decode(self, z, condition=None):
         """The mean image of each code: `(n, latent_dim)` → `(n, *shape)`, NumPy; pixels within [0, 1]."""
-        z = checks.array("z", z, (None, self.latent_dim))
+        z = validation.array("z", z, (None, self.latent_dim))
         outputs = forward(self.decoder, _joined(z, self._checked_condition(condition, len(z))))
         if self.likelihood != "gaussian":
             outputs = keras.ops.convert_to_numpy(keras.ops.sigmoid(outputs))
@@ -207,10 +208,10 @@ class VAE(Model):
 
     def generate(self, n, seed=None):
         """Mean images of `n` codes drawn from the prior: → `(n, *shape)`, NumPy. The same `seed`, the same images."""
-        return self.decode(self._prior(checks.whole("n", n, 1), seed))
+        return self.decode(self._prior(validation.whole("n", n, 1), seed))
 
     def _prior(self, n, seed):
-        return checks.random("seed", seed).standard_normal((n, self.latent_dim), "float32")
+        return validation.random("seed", seed).standard_normal((n, self.latent_dim), "float32")
 
     def interpolate(self, a, b, steps=8, condition=None):
         """Images on the straight line between the mean codes of `a` and `b`, both ends included.
@@ -225,7 +226,7 @@ class VAE(Model):
         a, b = self._checked_images("a", a), self._checked_images("b", b)
         if len(a) != len(b):
             raise ValueError(f"`b` must hold as many images as `a`, got {len(b)} and {len(a)}.")
-        share = np.linspace(0, 1, checks.whole("steps", steps, 2), dtype="float32")[:, None]
+        share = np.linspace(0, 1, validation.whole("steps", steps, 2), dtype="float32")[:, None]
         start, end = (self.encode(x, condition)[:, None] for x in (a, b))
         codes = (1 - share) * start + share * end
         if condition is not None:
@@ -270,8 +271,8 @@ class VAE(Model):
             )
         x = self._checked_images("x", x)
         condition = self._checked_condition(condition, len(x))
-        samples = checks.whole("samples", samples, 1)
-        rng = checks.random("seed", seed)
+        samples = validation.whole("samples", samples, 1)
+        rng = validation.random("seed", seed)
         if self.likelihood == "bernoulli":
             x = binarize(x, rng)
         z_mean, z_log_var = forward(self.encoder, _joined(x, condition))

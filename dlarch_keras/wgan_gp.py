@@ -6,10 +6,10 @@ Gulrajani et al., "Improved training of Wasserstein GANs", NeurIPS 2017, algorit
 
 import keras
 
-from . import checks
+from .core import validation
 from .adversarial import normalizes_batches
 from .gan import GenerativeModel, joined
-from .training import input_gradient, value_and_grad
+from .core import input_gradient, value_and_grad
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -42,8 +42,8 @@ class WGANGP(GenerativeModel):
         self._set_networks(generator, critic, average, seed)
         if normalizes_batches(critic):
             raise ValueError("`critic` must score each example by itself, got one with BatchNormalization.")
-        self.critic_steps = checks.whole("critic_steps", critic_steps, 1)
-        self.penalty_weight = checks.number("penalty_weight", penalty_weight)
+        self.critic_steps = validation.whole("critic_steps", critic_steps, 1)
+        self.penalty_weight = validation.number("penalty_weight", penalty_weight)
         self._track("generator_loss", "critic_loss", "gradient_penalty")
 
     def compile(self, generator_optimizer=None, critic_optimizer=None, **kwargs):

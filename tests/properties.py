@@ -5,7 +5,8 @@ import itertools
 import keras
 import numpy as np
 
-from dlarch_keras import gradients, srgan
+from dlarch_keras import srgan
+from dlarch_keras.core import gradients
 
 
 def logs_epoch_means(model, x, **fit_arguments):

@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dlarch_keras import AnomalyDetector, Autoencoder
 from dlarch_keras.anomaly_detection import ROWS
-from dlarch_keras.tables import TablePreparation
+from dlarch_keras.anomaly_detection.preparation import TablePreparation
 from tests.bad_input import bad_arrays
 
 QUICK = {"steps": 4, "hidden_units": (8,), "batch_size": 32, "random_state": 0}

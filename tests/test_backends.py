@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dlarch_keras import replicas
+from dlarch_keras.core import distribution as replicas
 from tests.architectures import ARCHITECTURES
 
 # Compiling takes nearly all of the time; what is compiled runs for six steps.

@@ -9,7 +9,7 @@ import pytest
 from packaging.version import Version
 
 from dlarch_keras import Autoencoder
-from dlarch_keras.training import Model
+from dlarch_keras.core import Model
 from tests import test_siamese, test_vae
 from tests.architectures import ARCHITECTURES
 from tests.test_gan import small_gan

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from dlarch_keras.storage import replacing
+from dlarch_keras.core.archive import replacing
 from tests.architectures import ARCHITECTURES
 from tests.killed import fit
 
@@ -171,7 +171,7 @@ def test_a_link_is_followed(tmp_path):
 def test_a_process_killed_while_it_saves_leaves_the_old_file(tmp_path):
     (tmp_path / "file").write_text("old")
     dies = (
-        "import os, signal, sys; from dlarch_keras.storage import replacing\n"
+        "import os, signal, sys; from dlarch_keras.core.archive import replacing\n"
         "with replacing(sys.argv[1]) as part: part.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
     )
     result = subprocess.run([sys.executable, "-c", dies, str(tmp_path / "file")], timeout=300)

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
 from dlarch_keras.datasets import add_defects
-from dlarch_keras.image_anomaly_detection import (
+from dlarch_keras.anomaly_detection.image import (
     ImageAnomalyDetector,
     RandomRectangles,
     surface_decoder,

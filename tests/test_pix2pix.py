@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from dlarch_keras import Pix2Pix, pix2pix
-from dlarch_keras.training import forward, input_gradient
+from dlarch_keras.core import forward, input_gradient
 from tests import properties
 from tests.bad_input import bad_arrays
 

@@ -10,7 +10,7 @@ from keras import layers, ops
 from benchmarks.siamese import pair_accuracy, pairs_of
 from dlarch_keras import BalancedBatches, ContrastiveLoss, NTXentLoss, SiameseNetwork, TripletLoss, networks
 from dlarch_keras.siamese import PairLoss, all_to_all, euclidean
-from dlarch_keras.training import Model, value_and_grad
+from dlarch_keras.core import Model, value_and_grad
 from tests import properties
 from tests.bad_input import bad_arrays
 

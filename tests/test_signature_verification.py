@@ -14,7 +14,7 @@ from dlarch_keras import signature_verification
 from dlarch_keras.datasets.signatures import make_signatures
 from dlarch_keras.metrics.verification import equal_error_rate, error_rates
 from dlarch_keras.siamese import SiameseNetwork
-from dlarch_keras.signature_trials import mean_distance, operating_point, reference_distance, verification_trials
+from dlarch_keras.signature_verification.trials import mean_distance, operating_point, reference_distance, verification_trials
 from dlarch_keras.signature_verification import (
     BestAverage,
     WriterBatches,
@@ -23,7 +23,7 @@ from dlarch_keras.signature_verification import (
     split_writers,
     train_signature_network,
 )
-from dlarch_keras.signature_verifier import MAGIC, SignatureVerifier
+from dlarch_keras.signature_verification.verifier import MAGIC, SignatureVerifier
 from tests.bad_input import bad_arrays
 
 SIZE = (24, 48)

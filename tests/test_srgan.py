@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from dlarch_keras import SRGAN, gan, psnr, srgan, ssim
 from dlarch_keras.datasets import read_images
-from dlarch_keras.training import forward
+from dlarch_keras.core import forward
 from tests import properties
 from tests.bad_input import bad_arrays
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from packaging.version import Version
 
-from dlarch_keras.training import Model, apply_gradients, value_and_grad
+from dlarch_keras.core import Model, apply_gradients, value_and_grad
 from tests import toy_models
 from tests.toy_models import Regressor, TinyGAN, gan, network, regressor
 

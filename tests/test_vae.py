@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dlarch_keras import VAE, networks, vae
-from dlarch_keras.training import forward
+from dlarch_keras.core import forward
 from dlarch_keras.vae import binarize, kl_divergence
 from tests.bad_input import bad_arrays
 

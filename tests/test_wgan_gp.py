@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from dlarch_keras import WGANGP, gan, networks
-from dlarch_keras.training import input_gradient, value_and_grad
+from dlarch_keras.core import input_gradient, value_and_grad
 from tests import properties, test_gan
 from tests.bad_input import bad_arrays
 from tests.test_gan import CLASSES, SHAPE, images, labels, line, number

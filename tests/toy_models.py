@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from dlarch_keras.training import Model, apply_gradients, value_and_grad
+from dlarch_keras.core import Model, apply_gradients, value_and_grad
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import filters, measure
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 from dlarch_keras.datasets.folders import SUFFIXES, read_image
 
 SIZE = (64, 128)
@@ -151,13 +151,13 @@ def preprocess_signature(image, size=SIZE):
 def _check_size(size):
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         raise ValueError(f"`size` must be a pair, height and width, got {size!r}.")
-    return [checks.whole("size", length, SMALLEST) for length in size]
+    return [validation.whole("size", length, SMALLEST) for length in size]
 
 
 def _grey(image):
     shape = getattr(image, "shape", ())
     known = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
-    image = checks.array("image", image, (None,) * len(shape) if known else (None, None, 3), 0, 1)
+    image = validation.array("image", image, (None,) * len(shape) if known else (None, None, 3), 0, 1)
     if min(image.shape[:2]) < SMALLEST:
         raise ValueError(f"`image` must be {SMALLEST} or more pixels high and wide, got shape {image.shape}.")
     if image.ndim == 2:

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.special import ndtr
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 from dlarch_keras.datasets.signature_folders import SIZE, Signatures, preprocess_signature
 
 SKILL = 0.5  # frozen where the histograms of gradients of `data/signatures.md` err by 25-35 %
@@ -87,11 +87,11 @@ def make_signatures(writers, genuine=10, forged=10, skill=SKILL, seed=0, size=SI
     Raises:
         ValueError: for numbers out of range.
     """
-    checks.whole("writers", writers, 1)
-    checks.whole("genuine", genuine, 1)
-    checks.whole("forged", forged, 0)
-    checks.whole("seed", seed, 0)
-    if checks.number("skill", skill) > 1:
+    validation.whole("writers", writers, 1)
+    validation.whole("genuine", genuine, 1)
+    validation.whole("forged", forged, 0)
+    validation.whole("seed", seed, 0)
+    if validation.number("skill", skill) > 1:
         raise ValueError(f"`skill` must be a number from 0 to 1, got {skill!r}.")
     images = []
     for child in np.random.SeedSequence(seed).spawn(writers):  # a writer does not depend on the number of the others'

@@ -81,9 +81,9 @@ def add_defects(images, contrast=CONTRAST, seed=0):
     """
     if not isinstance(contrast, numbers.Real) or not 0 < contrast <= 1:
         raise ValueError(f"`contrast` must lie within (0, 1], got {contrast!r}.")
-    from dlarch_keras import checks  # here, because loading data needs no Keras
+    from dlarch_keras.core import validation  # here, because loading data needs no Keras
 
-    images = np.array(checks.array("images", images, (None, None, None, None), 0, 1), "float32")
+    images = np.array(validation.array("images", images, (None, None, None, None), 0, 1), "float32")
     if min(images.shape[1:3]) < SMALLEST:
         raise ValueError(f"`images` must be at least {SMALLEST} x {SMALLEST} pixels, got shape {images.shape}.")
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ import numbers
 import numpy as np
 import pandas as pd
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 
 
 def alert_precision(scores, labels, days, budget):
@@ -128,7 +128,7 @@ def cost_curve(scores, labels, amounts, cost_per_alert):
 
 
 def _scores_and_labels(scores, labels):
-    scores = checks.array("scores", scores, (None,)).astype("float64")
+    scores = validation.array("scores", scores, (None,)).astype("float64")
     try:
         labels = np.asarray(labels)
     except ValueError as error:
@@ -176,7 +176,7 @@ def _check_budget(budget):
 
 def _check_costs(scores, labels, amounts, cost_per_alert):
     scores, labels = _scores_and_labels(scores, labels)
-    amounts = checks.array("amounts", amounts, (len(scores),), minimum=0).astype("float64")
+    amounts = validation.array("amounts", amounts, (len(scores),), minimum=0).astype("float64")
     if not _is_number(cost_per_alert) or not 0 <= cost_per_alert < np.inf:
         raise ValueError(f"`cost_per_alert` must be a number of at least 0, got {cost_per_alert!r}.")
     return scores, labels, amounts

@@ -15,10 +15,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 from dlarch_keras.datasets.scenes import SOLIDS
 from dlarch_keras.metrics.generation import effective_classes, frechet_distance
-from dlarch_keras.training import forward
+from dlarch_keras.core import forward
 
 SHAPE = (28, 28, 1)
 IMAGES = 10_000  # on each side of a Fréchet distance
@@ -107,7 +107,7 @@ def class_probabilities(x, dataset="mnist"):
 
 def _outputs(x, dataset):
     network = _trained(dataset)
-    return forward(network, checks.array("x", x, network.input_shape, 0, 1))
+    return forward(network, validation.array("x", x, network.input_shape, 0, 1))
 
 
 def generation_scores(x, dataset="mnist"):
@@ -121,7 +121,7 @@ def generation_scores(x, dataset="mnist"):
         ValueError: for another number of images, bad images, an unknown dataset.
     """
     real = reference(dataset)
-    x = checks.array("x", x, (IMAGES, *SHAPE), 0, 1)
+    x = validation.array("x", x, (IMAGES, *SHAPE), 0, 1)
     return {
         "Fréchet distance": frechet_distance(image_features(x, dataset), (real.mean, real.covariance)),
         "effective classes": effective_classes(class_probabilities(x, dataset).argmax(axis=1), 10),

@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 
 
 def frechet_distance(features, reference):
@@ -43,7 +43,7 @@ def _moments(name, moments, width):
     if len(moments) != 2:
         raise ValueError(f"`{name}` must be rows of features or (mean, covariance), got {len(moments)} entries.")
     mean, covariance = moments
-    mean, covariance = checks.array(name, mean, (width,)), checks.array(name, covariance, (width, width))
+    mean, covariance = validation.array(name, mean, (width,)), validation.array(name, covariance, (width, width))
     spread = np.trace(covariance)
     if not np.allclose(covariance, covariance.T, atol=1e-6 * abs(spread)):
         raise ValueError(f"`{name}` must hold a symmetric covariance, got another matrix.")
@@ -60,7 +60,7 @@ def gaussian_fit(features, name="features", width=None):
 
 
 def _rows(name, features, width=None):
-    features = checks.array(name, features, (None, width))
+    features = validation.array(name, features, (None, width))
     if len(features) < 2:
         raise ValueError(f"`{name}` must have 2 rows or more, got {len(features)}.")
     return features
@@ -88,11 +88,11 @@ def kernel_distance(features, reference, subsets=100, subset_size=1000, seed=0):
     """
     features = _rows("features", features).astype("float64")
     reference = _rows("reference", reference, features.shape[1]).astype("float64")
-    size = min(checks.whole("subset_size", subset_size, 2), len(features), len(reference))
-    rng = checks.random("seed", seed)
+    size = min(validation.whole("subset_size", subset_size, 2), len(features), len(reference))
+    rng = validation.random("seed", seed)
     distances = [
         _squared_mmd(*(rows[rng.choice(len(rows), size, replace=False)] for rows in (features, reference)))
-        for _ in range(checks.whole("subsets", subsets, 1))
+        for _ in range(validation.whole("subsets", subsets, 1))
     ]
     return float(np.mean(distances)), float(np.std(distances))
 
@@ -120,7 +120,7 @@ def precision_recall(features, reference, neighbours=3):
     """
     features = _rows("features", features).astype("float64")
     reference = _rows("reference", reference, features.shape[1]).astype("float64")
-    neighbours = checks.whole("neighbours", neighbours, 1)
+    neighbours = validation.whole("neighbours", neighbours, 1)
     least = min(len(features), len(reference))
     if neighbours >= least:
         raise ValueError(f"`neighbours` must be less than the number of rows, {least}, got {neighbours}.")
@@ -145,7 +145,7 @@ def effective_classes(labels, classes):
     Returns:
         Number from 1 (all alike) to `classes` (evenly spread).
     """
-    rows = checks.condition("labels", labels, checks.whole("classes", classes, 1)).astype("float64")
+    rows = validation.condition("labels", labels, validation.whole("classes", classes, 1)).astype("float64")
     if rows.min() < 0 or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
         raise ValueError("`labels` must be integers, or probabilities that add up to 1 in each row, got other numbers.")
     shares = rows.mean(axis=0)
@@ -164,7 +164,7 @@ def mode_coverage(points, centres, radius):
     Returns:
         `(modes, share)`: number of modes with at least one point, and share of points that belong to any.
     """
-    points = checks.array("points", points, (None, None))
-    centres = checks.array("centres", centres, (None, points.shape[1]))
-    within = cdist(points, centres) <= checks.number("radius", radius, above=0)
+    points = validation.array("points", points, (None, None))
+    centres = validation.array("centres", centres, (None, points.shape[1]))
+    within = cdist(points, centres) <= validation.number("radius", radius, above=0)
     return int(within.any(axis=0).sum()), float(within.any(axis=1).mean())

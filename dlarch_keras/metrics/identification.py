@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 
 
 class Accuracy(NamedTuple):
@@ -43,11 +43,11 @@ def n_way_accuracy(embeddings, y, ways=20, shots=1, episodes=400, groups=None, p
         ValueError: for bad arrays, numbers out of range, too few classes or examples, a distance that returns something
             else or NaN.
     """
-    embeddings = checks.array("embeddings", embeddings, (None, None))
-    y = checks.labels("y", y, len(embeddings))
-    ways, shots = checks.whole("ways", ways, 2), checks.whole("shots", shots, 1)
-    episodes = checks.whole("episodes", episodes, 2)
-    rng = checks.random("seed", seed)
+    embeddings = validation.array("embeddings", embeddings, (None, None))
+    y = validation.labels("y", y, len(embeddings))
+    ways, shots = validation.whole("ways", ways, 2), validation.whole("shots", shots, 1)
+    episodes = validation.whole("episodes", episodes, 2)
+    rng = validation.random("seed", seed)
     if not isinstance(prototypes, bool):
         raise ValueError(f"`prototypes` must be True or False, got {prototypes!r}.")
     classes, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -57,7 +57,7 @@ def n_way_accuracy(embeddings, y, ways=20, shots=1, episodes=400, groups=None, p
             f"got {counts.min()} of class {classes[counts.argmin()]}."
         )
     rows = np.split(np.argsort(numbers, kind="stable"), np.cumsum(counts)[:-1])
-    group_of = checks.groups("groups", groups, y)
+    group_of = validation.groups("groups", groups, y)
     pools = [np.flatnonzero(group_of == group) for group in range(group_of.max() + 1)]
     pools = [pool for pool in pools if len(pool) >= ways]
     if not pools:
@@ -93,11 +93,11 @@ def runs_accuracy(support, queries, answers, distance=cdist):
     Raises:
         ValueError: for bad arrays, answers out of range, a distance as in `n_way_accuracy`.
     """
-    support = checks.array("support", support, (None, None, None))
+    support = validation.array("support", support, (None, None, None))
     runs, ways, width = support.shape
     if runs < 2 or ways < 2:
         raise ValueError(f"`support` must hold 2 runs of 2 ways or more, got shape {support.shape}.")
-    queries = checks.array("queries", queries, (runs, None, width))
+    queries = validation.array("queries", queries, (runs, None, width))
     try:
         answers = np.asarray(answers)
     except ValueError as error:  # rows of unequal length
@@ -130,10 +130,10 @@ def expected_accuracy(same, different, ways):
     Raises:
         ValueError: for bad arrays or numbers out of range.
     """
-    same = checks.array("same", same, (None,), minimum=0)
-    different = np.sort(checks.array("different", different, (None,), minimum=0))
+    same = validation.array("same", same, (None,), minimum=0)
+    different = np.sort(validation.array("different", different, (None,), minimum=0))
     farther = 1 - np.searchsorted(different, same, side="right") / len(different)
-    return float(np.mean(farther ** (checks.whole("ways", ways, 2) - 1)))
+    return float(np.mean(farther ** (validation.whole("ways", ways, 2) - 1)))
 
 
 def _distances(distance, queries, support):

@@ -1,6 +1,6 @@
 """What a latent-variable model makes of its code."""
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 
 
 def active_units(z_mean, threshold=0.01):
@@ -16,7 +16,7 @@ def active_units(z_mean, threshold=0.01):
     Raises:
         ValueError: for anything but such an array.
     """
-    z_mean = checks.array("z_mean", z_mean, (None, None))
+    z_mean = validation.array("z_mean", z_mean, (None, None))
     if len(z_mean) < 2:
         raise ValueError(f"`z_mean` must have at least 2 rows to vary, got {len(z_mean)}.")
-    return int((z_mean.var(axis=0) > checks.number("threshold", threshold)).sum())
+    return int((z_mean.var(axis=0) > validation.number("threshold", threshold)).sum())

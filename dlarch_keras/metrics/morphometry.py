@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from skimage.morphology import skeletonize
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 
 
 def measure_strokes(images):
@@ -28,7 +28,7 @@ def measure_strokes(images):
     Raises:
         ValueError: for anything but such an array.
     """
-    images = checks.array("images", images, (None, None, None, 1), 0, 1)[..., 0].astype("float64")
+    images = validation.array("images", images, (None, None, None, 1), 0, 1)[..., 0].astype("float64")
     rows, columns = np.mgrid[: images.shape[1], : images.shape[2]]
     ink = images.sum(axis=(1, 2))
     with np.errstate(divide="ignore", invalid="ignore"):

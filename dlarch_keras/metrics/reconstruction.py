@@ -3,7 +3,7 @@
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 
 SSIM_WINDOW = 11  # pixels: what scikit-image takes for a Gaussian of 1.5
 
@@ -54,6 +54,6 @@ def ssim(images, references):
 
 
 def _pair(images, references):
-    images = checks.array("images", images, (None,) * 4, 0, 1).astype("float64")
-    references = checks.array("references", references, images.shape, 0, 1).astype("float64")
+    images = validation.array("images", images, (None,) * 4, 0, 1).astype("float64")
+    references = validation.array("references", references, images.shape, 0, 1).astype("float64")
     return images, references

@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import bootstrap
 from sklearn.metrics import roc_curve
 
-from dlarch_keras import checks
+from dlarch_keras.core import validation
 
 
 def error_rates(distances, different, threshold):
@@ -94,7 +94,7 @@ def threshold_at(distances, different, false_acceptance):
         ValueError: as in `error_rates`, or for another rate.
     """
     thresholds, acceptance, _ = error_curve(distances, different)
-    if checks.number("false_acceptance", false_acceptance) >= 1:
+    if validation.number("false_acceptance", false_acceptance) >= 1:
         raise ValueError(f"`false_acceptance` must be less than 1, got {false_acceptance!r}.")
     last = int(np.flatnonzero(acceptance <= false_acceptance)[-1])
     return float((max(thresholds[last], 0.0) + thresholds[last + 1]) / 2)
@@ -110,8 +110,8 @@ def all_pairs(embeddings, labels):
     Returns:
         `(distances, different)`, `(n (n - 1) / 2,)`: Euclidean, and True where the labels differ.
     """
-    embeddings = checks.array("embeddings", embeddings, (None, None))
-    labels = checks.labels("labels", labels, len(embeddings))
+    embeddings = validation.array("embeddings", embeddings, (None, None))
+    labels = validation.labels("labels", labels, len(embeddings))
     if len(labels) < 2:
         raise ValueError("`embeddings` must have 2 rows or more, got 1.")
     return pdist(embeddings), pdist(labels[:, None], "hamming") > 0
@@ -144,7 +144,7 @@ def group_interval(statistic, groups, *arrays, level=0.95, resamples=1000, seed=
     names = np.unique(groups)
     if len(names) < 2:
         raise ValueError(f"`groups` must hold 2 groups or more, got {len(names)}.")
-    if not 0 < checks.number("level", level) < 1:
+    if not 0 < validation.number("level", level) < 1:
         raise ValueError(f"`level` must lie between 0 and 1, got {level!r}.")
     rows = [np.flatnonzero(groups == name) for name in names]
     arrays = [np.asarray(array) for array in arrays]
@@ -156,18 +156,18 @@ def group_interval(statistic, groups, *arrays, level=0.95, resamples=1000, seed=
     interval = bootstrap(
         (np.arange(len(names)),),
         resampled,
-        n_resamples=checks.whole("resamples", resamples, 1),
+        n_resamples=validation.whole("resamples", resamples, 1),
         confidence_level=level,
         method="percentile",
         vectorized=False,
-        random_state=checks.random("seed", seed),
+        random_state=validation.random("seed", seed),
     ).confidence_interval
     return float(interval.low), float(interval.high)
 
 
 def _pairs(distances, different):
-    distances = checks.array("distances", distances, (None,), minimum=0).astype("float64")
-    different = checks.pair_labels("different", different, len(distances)).astype(bool)
+    distances = validation.array("distances", distances, (None,), minimum=0).astype("float64")
+    different = validation.pair_labels("different", different, len(distances)).astype(bool)
     if different.all() or not different.any():
         raise ValueError(f"`different` must hold pairs of both kinds, got only {int(different[0])}.")
     return distances, different

@@ -5,8 +5,8 @@ The paper it comes from: authors, "title", venue, year.
 
 import keras
 
-from . import checks
-from .training import Model, apply_gradients, forward, value_and_grad
+from .core import validation
+from .core import Model, apply_gradients, forward, value_and_grad
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -22,7 +22,7 @@ class MyArchitecture(Model):
 
     def __init__(self, network, **kwargs):
         super().__init__(**kwargs)
-        checks.network("network", network)
+        validation.network("network", network)
         if [len(network.input_shape), len(network.output_shape)] != [2, 2]:
             raise ValueError(
                 f"`network` must turn rows into rows, got shapes {network.input_shape} → {network.output_shape}."
@@ -64,10 +64,10 @@ class MyArchitecture(Model):
         return {"loss": self.loss_tracker.result()}
 
     def check_data(self, x, y=None):
-        x = checks.array("x", x, self.network.input_shape)
+        x = validation.array("x", x, self.network.input_shape)
         if y is not None:
-            checks.array("y", y, (x.shape[0], self.network.output_shape[1]))
+            validation.array("y", y, (x.shape[0], self.network.output_shape[1]))
 
     def estimate(self, x):
         """What the network makes of rows: `(n, columns)` → `(n, outputs)`, NumPy."""
-        return forward(self.network, checks.array("x", x, self.network.input_shape))
+        return forward(self.network, validation.array("x", x, self.network.input_shape))

@@ -32,7 +32,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from . import checks, replicas
+from . import distribution, validation
 from .gradients import (
     CompositeOptimizer,
     RecordingScope,
@@ -41,7 +41,7 @@ from .gradients import (
     input_gradient,
     value_and_grad,
 )
-from .storage import replacing
+from .archive import replacing
 
 __all__ = ["Model", "apply_gradients", "forward", "input_gradient", "value_and_grad"]
 
@@ -87,7 +87,7 @@ def _step(method):
         self.check_data(*keras.tree.map_structure(_spec, (x, y)))
         token = current_model.set(self)
         try:
-            with replicas.own_seeds(self):
+            with distribution.own_seeds(self):
                 return method(self, data)
         finally:
             current_model.reset(token)
@@ -251,7 +251,7 @@ class Model(keras.Model):
         """
 
     def _checked(self, x, y, sample_weight):
-        if checks.is_stream(x):
+        if validation.is_stream(x):
             return x, y
         self.check_data(x, y)
         if sample_weight is not None and math.prod(np.shape(sample_weight)) != np.shape(x)[0]:
@@ -286,12 +286,12 @@ class Model(keras.Model):
             ValueError: of `check_data`; for batches that the replicas of `tf.distribute` cannot share.
             FloatingPointError: a logged value became NaN or infinite; it names the batch.
         """
-        if class_weight is not None and (y is None or y is x) and not checks.is_stream(x):
+        if class_weight is not None and (y is None or y is x) and not validation.is_stream(x):
             raise ValueError("`class_weight` must come with class labels `y`.")
         x, y = self._checked(x, y, sample_weight)
-        if not checks.is_stream(x):
-            replicas.check_batches(self, x, batch_size, 1 - validation_split)
-        if validation_data is not None and not checks.is_stream(validation_data):
+        if not validation.is_stream(x):
+            distribution.check_batches(self, x, batch_size, 1 - validation_split)
+        if validation_data is not None and not validation.is_stream(validation_data):
             val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
             val_x, val_y = self._checked(val_x, val_y, val_weight)
             validation_data = keras.utils.pack_x_y_sample_weight(val_x, val_y, val_weight)
@@ -316,13 +316,13 @@ class Model(keras.Model):
         """Epoch means on held-out data, as `keras.Model.evaluate` gives them, after `check_data`."""
         if not kwargs.get("_use_cached_eval_dataset"):  # fit has checked its validation data already
             x, y = self._checked(x, y, sample_weight)
-        if not checks.is_stream(x):
-            replicas.check_batches(self, x, batch_size)
+        if not validation.is_stream(x):
+            distribution.check_batches(self, x, batch_size)
         return super().evaluate(x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """The model's output for `x`, as `keras.Model.predict` gives it, after `check_data`."""
-        if not checks.is_stream(x):
+        if not validation.is_stream(x):
             self.check_data(x)
         return super().predict(x, *args, **kwargs)
 

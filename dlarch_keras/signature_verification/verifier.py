@@ -14,10 +14,10 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from . import checks
-from .metrics.verification import equal_error_rate, threshold_at
-from .siamese import SiameseNetwork
-from .signature_trials import (
+from ..core import validation
+from ..metrics.verification import equal_error_rate, threshold_at
+from ..siamese import SiameseNetwork
+from .trials import (
     REFERENCES,
     OperatingPoint,
     check_signatures,
@@ -26,7 +26,7 @@ from .signature_trials import (
     reference_distance,
     verification_trials,
 )
-from .storage import replacing
+from ..core.archive import replacing
 
 MAGIC = b"dlarch-keras signature verifier 1\n"
 DIGEST = 64  # hexadecimal digits of SHA-256
@@ -143,7 +143,7 @@ class SignatureVerifier:
         self._calibrated()
         if name not in self.enrolled:
             raise ValueError(f"`writer` must be one of the {len(self.enrolled)} who are enrolled, got {name!r}.")
-        image = checks.array("image", image, self.network.embedding.input_shape[1:], 0, 1)
+        image = validation.array("image", image, self.network.embedding.input_shape[1:], 0, 1)
         embedding = self.network.embed(self._images("image", image[None]))
         distance = float(reference_distance(embedding, self.enrolled[name])[0])
         return Decision(distance, distance <= self.operating_point.threshold, self.operating_point)
@@ -206,7 +206,7 @@ class SignatureVerifier:
             raise ValueError("`calibrate` must be called first: there is no threshold yet.")
 
     def _images(self, name, images):
-        images = checks.array(name, images, (None, *self.network.embedding.input_shape[1:]), 0, 1)
+        images = validation.array(name, images, (None, *self.network.embedding.input_shape[1:]), 0, 1)
         background = (images == 0).mean(axis=(1, 2, 3))
         if background.min() < LEAST_BACKGROUND or background.max() == 1:
             raise ValueError(

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import checks
-from .metrics.verification import equal_error_rate, error_rates
+from ..core import validation
+from ..metrics.verification import equal_error_rate, error_rates
 
 REFERENCES = 5
 LEAST_SPREAD = 0.3  # for codes of length 1, whose distances are at most 2
@@ -58,8 +58,8 @@ def verification_trials(embeddings, writers, forged, references=REFERENCES, seed
     Returns:
         `Trials`.
     """
-    checks.whole("references", references, 1)
-    rng = checks.random("seed", seed)
+    validation.whole("references", references, 1)
+    rng = validation.random("seed", seed)
     names = np.unique(writers)
     genuine = {name: rng.permutation(np.flatnonzero((writers == name) & ~forged)) for name in names}
     rows = []
@@ -105,7 +105,7 @@ def development_error(embeddings, writers, forged, seed=0):
 
 def check_signatures(images, writers, forged):
     """Return arrays of signatures, or say what is wrong with them; `forged` may be None."""
-    images = checks.array("images", images, (None, None, None, 1), 0, 1).astype("float32", copy=False)
+    images = validation.array("images", images, (None, None, None, 1), 0, 1).astype("float32", copy=False)
     writers = check_writers(writers)
     forged = np.zeros(len(images), bool) if forged is None else np.asarray(forged)
     if forged.dtype != bool:

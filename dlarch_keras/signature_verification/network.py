@@ -15,10 +15,10 @@ import numpy as np
 from keras import layers
 from PIL import Image
 
-from . import checks
-from .siamese import NTXentLoss, SiameseNetwork
-from .signature_trials import check_signatures, check_writers, development_error
-from .training import forward
+from ..core import validation
+from ..siamese import NTXentLoss, SiameseNetwork
+from .trials import check_signatures, check_writers, development_error
+from ..core import forward
 
 EPOCHS = 24
 RATE = 3e-3
@@ -66,12 +66,12 @@ def split_writers(writers, share=0.2, seed=0):
         `(n,)` booleans, True for the rows held back.
     """
     names = np.unique(check_writers(writers))
-    if not 0 < checks.number("share", share) < 1:
+    if not 0 < validation.number("share", share) < 1:
         raise ValueError(f"`share` must lie between 0 and 1, got {share!r}.")
     if len(names) < 4:
         raise ValueError(f"`writers` must be 4 or more to be split, got {len(names)}.")
     count = min(max(2, round(share * len(names))), len(names) - 2)
-    return np.isin(writers, checks.random("seed", seed).choice(names, count, replace=False))
+    return np.isin(writers, validation.random("seed", seed).choice(names, count, replace=False))
 
 
 def train_signature_network(
@@ -114,7 +114,7 @@ def train_signature_network(
     """
     images, writers, forged = check_signatures(images, writers, forged)
     for name, value, least in (("epochs", epochs, 1), ("steps", steps, 1), ("seed", seed, 0)):
-        checks.whole(name, value, least)
+        validation.whole(name, value, least)
     held_back = split_writers(writers, development, seed)
     if network is None:
         network = SiameseNetwork(signature_embedding(images.shape[1:], seed=seed), LOSS)

@@ -22,12 +22,12 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from . import checks
-from .autoencoder import Autoencoder
-from .denoising_autoencoder import Corruption
-from .networks import HiddenLayers
-from .storage import replacing
-from .training import forward
+from ..core import validation
+from ..autoencoder import Autoencoder
+from ..denoising_autoencoder import Corruption
+from ..networks import HiddenLayers
+from ..core.archive import replacing
+from ..core import forward
 
 WINDOW = 11  # pixels on a side of SSIM's window (Wang et al. 2004), and the smallest image
 STRIDE = 4  # the network's
@@ -48,8 +48,8 @@ class RandomRectangles(Corruption):
 
     def __init__(self, count=3, largest=24, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
-        self.count = checks.whole("count", count, 0)
-        self.largest = checks.whole("largest", largest, 1)
+        self.count = validation.whole("count", count, 0)
+        self.largest = validation.whole("largest", largest, 1)
 
     def corrupt(self, x):
         dtype, x = x.dtype, ops.cast(x, "float32")
@@ -284,8 +284,8 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
             raise ValueError(f"`filters` must be two numbers of channels, got {self.filters!r}.")
         whole = {name: getattr(self, name) for name in ("latent_channels", "patch_size", "steps", "batch_size")}
         for name, value in {**whole, "filters": self.filters[0], "filters ": self.filters[1]}.items():
-            checks.whole(name.strip(), value, 8 if name == "patch_size" else 1)
-        checks.number("smoothing", self.smoothing)
+            validation.whole(name.strip(), value, 8 if name == "patch_size" else 1)
+        validation.number("smoothing", self.smoothing)
         for name, most in {
             "contamination": 0.5,
             "validation_fraction": 0.5,
@@ -316,7 +316,7 @@ class _RandomPatches(keras.utils.PyDataset):
 
 
 def _images(X, channels):
-    X = checks.array("X", X, (None, None, None, channels), 0, 1)
+    X = validation.array("X", X, (None, None, None, channels), 0, 1)
     if min(X.shape[1:3]) < WINDOW:
         raise ValueError(f"`X` must be images of at least {WINDOW} x {WINDOW} pixels, got shape {X.shape}.")
     return X.astype("float32", copy=False)

@@ -14,7 +14,8 @@ import numpy as np
 from keras import layers
 from scipy import ndimage
 
-from . import checks, networks
+from .. import networks
+from ..core import validation
 
 
 def convolutional_embedding(image_shape, filters=(64, 64, 64, 64), seed=None):
@@ -54,8 +55,8 @@ def with_rotations(x, y):
     Raises:
         ValueError: for bad arrays, or images that are not square.
     """
-    x = checks.array("x", x, (None, None, None, None), 0, 1)
-    y = checks.labels("y", y, len(x))
+    x = validation.array("x", x, (None, None, None, None), 0, 1)
+    y = validation.labels("y", y, len(x))
     if x.shape[1] != x.shape[2]:
         raise ValueError(f"`x` must hold square images, got shape {x.shape}.")
     if y.min() < 0:
@@ -75,7 +76,7 @@ def jitter(x, random, size=1.0):
     Returns:
         `(n, height, width, channels)`, float32.
     """
-    size = checks.number("size", size)
+    size = validation.number("size", size)
     count, middle = len(x), (np.array(x.shape[1:3]) - 1) / 2
     turn, slant = size * np.array([[0.12], [0.12]]) * random.standard_normal((2, count))
     height, width = np.exp(0.1 * size * random.standard_normal((2, count)))

@@ -1,0 +1,2 @@
+from .dense import *  # noqa: F403
+from .dense import HiddenLayers

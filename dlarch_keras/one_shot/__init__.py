@@ -1,0 +1,1 @@
+from .augmentation import convolutional_embedding, jitter, with_rotations
