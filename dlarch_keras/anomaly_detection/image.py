@@ -22,12 +22,11 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..core import validation
 from ..autoencoder import Autoencoder
+from ..core import forward, validation
+from ..core.archive import replacing
 from ..denoising_autoencoder import Corruption
 from ..networks import HiddenLayers
-from ..core.archive import replacing
-from ..core import forward
 
 WINDOW = 11  # pixels on a side of SSIM's window (Wang et al. 2004), and the smallest image
 STRIDE = 4  # the network's
@@ -48,8 +47,8 @@ class RandomRectangles(Corruption):
 
     def __init__(self, count=3, largest=24, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
-        self.count = validation.whole("count", count, 0)
-        self.largest = validation.whole("largest", largest, 1)
+        self.count = validation.non_negative_int("count", count)
+        self.largest = validation.positive_int("largest", largest)
 
     def corrupt(self, x):
         dtype, x = x.dtype, ops.cast(x, "float32")
@@ -284,7 +283,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
             raise ValueError(f"`filters` must be two numbers of channels, got {self.filters!r}.")
         whole = {name: getattr(self, name) for name in ("latent_channels", "patch_size", "steps", "batch_size")}
         for name, value in {**whole, "filters": self.filters[0], "filters ": self.filters[1]}.items():
-            validation.whole(name.strip(), value, 8 if name == "patch_size" else 1)
+            validation.positive_int(name.strip(), value, 8 if name == "patch_size" else 1)
         validation.number("smoothing", self.smoothing)
         for name, most in {
             "contamination": 0.5,

@@ -15,11 +15,11 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..core import forward
+from ..core.archive import replacing
 from ..denoising_autoencoder import DenoisingAutoencoder, GaussianCorruption
 from ..networks import dense_decoder, dense_encoder
-from ..core.archive import replacing
 from .preparation import TablePreparation
-from ..core import forward
 
 ROWS = 8192  # scored at a time, always this many: a matrix product of another shape may round otherwise
 ROUNDS = 4  # of training, between which rows are trimmed

@@ -15,10 +15,9 @@ import numpy as np
 from keras import layers
 from PIL import Image
 
-from ..core import validation
+from ..core import forward, validation
 from ..siamese import NTXentLoss, SiameseNetwork
 from .trials import check_signatures, check_writers, development_error
-from ..core import forward
 
 EPOCHS = 24
 RATE = 3e-3
@@ -114,7 +113,7 @@ def train_signature_network(
     """
     images, writers, forged = check_signatures(images, writers, forged)
     for name, value, least in (("epochs", epochs, 1), ("steps", steps, 1), ("seed", seed, 0)):
-        validation.whole(name, value, least)
+        validation.positive_int(name, value, least)
     held_back = split_writers(writers, development, seed)
     if network is None:
         network = SiameseNetwork(signature_embedding(images.shape[1:], seed=seed), LOSS)

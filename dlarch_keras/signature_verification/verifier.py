@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from ..core import validation
+from ..core.archive import replacing
 from ..metrics.verification import equal_error_rate, threshold_at
 from ..siamese import SiameseNetwork
 from .trials import (
@@ -26,7 +27,6 @@ from .trials import (
     reference_distance,
     verification_trials,
 )
-from ..core.archive import replacing
 
 MAGIC = b"dlarch-keras signature verifier 1\n"
 DIGEST = 64  # hexadecimal digits of SHA-256
