@@ -30,7 +30,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     value minus its reconstruction, over the standard deviation of that. So a column counts by what is stranger, its
     value by itself or beside the row's other values, in the units of a Cauchy variable's negative log-density, under
     which one wild column does not drown the others. A value new in kind, an unseen category for instance, adds
-    2 log(1 + number of training rows), about twice what the rarest category of the training does.
+    2 log(1 + number of training rows), about twice what a category of a single training row does.
 
     Args:
         latent_dim: length of the code; None for half the number of encoded columns.
@@ -93,14 +93,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y=None):
-        """Learn what the rows of `X` have in common, anomalies among them or not.
+        """Learn what the rows of `X` have in common, anomalies among them or not; return the detector.
 
         Args:
             X: `(n, columns)`: data frame, or array of numbers; NaN where a value is missing.
             y: not used; scikit-learn's convention.
-
-        Returns:
-            The fitted detector.
 
         Raises:
             ValueError: for another table, a single row, rows that are all the same, and parameters out of range.
