@@ -37,18 +37,14 @@ def replacing(path):
 def write_archive(path, kind, settings, arrays=None, models=None):
     """Write a zip archive of JSON, NumPy arrays and Keras models, without pickle, whole or not at all.
 
-    Its comment is the SHA-256 digest of all bytes before: that tells a damaged file from a whole one, and is no
+    Its comment is the SHA-256 digest of all bytes before it: that tells a damaged file from a whole one, and is no
     signature against those who forge files.
 
     Args:
         path: of a local file, in a folder that exists.
-        kind: what is written, such as the name of a class; `read_archive` asks for it.
+        kind: name of the class that is kept; `read_archive` compares it.
         settings: what JSON can express, and NumPy's numbers. A random generator, whose state is not kept, becomes None.
-        arrays: `{name: numpy.ndarray}`.
-        models: `{name: keras.Model}`.
-
-    Raises:
-        ValueError: for a path in a folder that does not exist.
+        arrays, models: `{name: numpy.ndarray}`, `{name: keras.Model}`.
     """
     if not Path(path).parent.is_dir():
         raise ValueError(f"`path` must lie in an existing folder, got {str(path)!r}.")
@@ -68,14 +64,7 @@ def write_archive(path, kind, settings, arrays=None, models=None):
 
 
 def read_archive(path, kind):
-    """Read what `write_archive` wrote.
-
-    Args:
-        path: of the file.
-        kind: as it was written.
-
-    Returns:
-        `(settings, arrays, models)`, the latter two as dictionaries.
+    """Read `(settings, arrays, models)`, as `write_archive` wrote them.
 
     Raises:
         ValueError: for a file that is foreign, truncated, altered or of another kind.

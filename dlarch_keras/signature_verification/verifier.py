@@ -1,6 +1,6 @@
 """A verifier of signatures to deploy: people enrol, and a signature that bears their name is accepted or not.
 
-accepted = mean distance to the references / (their mean distance from each other + a constant) <= threshold
+Accepted is: mean distance to the references / (their mean distance from each other + 0.3) <= threshold.
 """
 
 from pathlib import Path
@@ -36,10 +36,9 @@ class Decision(NamedTuple):
 class SignatureVerifier:
     """Accepts a signature if its `reference_distance` to a writer's enrolled references is at most a threshold.
 
-    That is the mean distance to them, measured by how far they are from each other. `calibrate` on development writers,
-    `enroll` people, then `verify`. The threshold is one for all writers. All
-    images are those of `datasets.preprocess_signature`; names are compared as text. Nothing notices a scan that
-    is turned or upside down, and the decision on it means nothing: turn scans upright first.
+    `calibrate` on development writers, `enroll` people, then `verify`. The threshold is one for all writers. All images
+    are those of `datasets.preprocess_signature`; names are compared as text. Nothing notices a scan that is turned or
+    upside down, and the decision on it means nothing: turn scans upright first.
 
     Args:
         network: `SiameseNetwork` on images `(n, height, width, 1)`, as `train_signature_network` makes it.
