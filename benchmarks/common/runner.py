@@ -36,8 +36,9 @@ def main(name, tasks, seeds=3, finish=None, runs=None, results=None, arguments=N
     """Measure tasks with every seed, and write means and standard deviations to `results/<name>.csv`.
 
     Each finished task of a seed adds its rows to `runs/runs.csv`; one that is there already is not run again, so a
-    killed benchmark goes on where it was when it is started again. Delete the rows, or the file, to repeat a task. Other
-    rows of the results stay. A quick run is of one seed, deletes all of `runs` first, and writes its results there.
+    killed benchmark goes on where it was when it is started again. Delete the rows, or the file, to repeat a task.
+    Other rows of the results stay. A quick run is of one seed, deletes all of `runs` first, and writes its results
+    there.
 
     Args:
         name: the benchmark's name.

@@ -8,9 +8,10 @@ def warmed_cosine(peak, steps, warmup, start=0.1, end=0.01):
 
     Args:
         steps: of the whole training.
-        warmup: number of steps of the climb.
+        warmup: number of steps of the climb, at most half of them.
         start, end: first and last rate, over the peak.
     """
+    warmup = min(warmup, steps // 2)
     return keras.optimizers.schedules.CosineDecay(
         start * peak, steps - warmup, alpha=end, warmup_target=peak, warmup_steps=warmup
     )
