@@ -117,7 +117,8 @@ def adbench(method, name, one_class, sizes, seed):
 def nsl_kdd(method, sizes, seed):
     """One method on KDDTest+, its threshold from held-back normal rows of the training file.
 
-    There the training rows are known to be normal. The detector's setting was chosen by the AUROC on that file's attacks.
+    There the training rows are known to be normal. The detector's setting was chosen by the AUROC on the attacks of
+    that file.
     """
     (x_train, y_train), (x_test, y_test) = load_nsl_kdd()
     normal, x_test = x_train[y_train == "normal"][: sizes.connections], x_test[: sizes.connections]
