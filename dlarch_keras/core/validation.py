@@ -36,11 +36,7 @@ def array(name, value, shape, minimum=-np.inf, maximum=np.inf, hint=""):
     expected = f"`{name}` must be an array of floats of shape {shape_text}"
     if value is None:
         raise ValueError(f"{expected}, got None.")
-    if not isinstance(value, keras.KerasTensor):
-        try:
-            value = keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
-        except ValueError as error:  # rows of unequal length
-            raise ValueError(f"{expected}, got a {type(value).__name__} that is not one: {error}") from error
+    value = _as_array(value, expected)
     if "float" not in str(value.dtype):
         scale = ": divide pixels by 255" if maximum == 1 and "int" in str(value.dtype) else ""
         raise ValueError(f"{expected}, got dtype {value.dtype}{scale}.")

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from ..core import forward, validation
-from ..siamese import NTXentLoss, SiameseNetwork
+from ..one_shot.losses import NTXentLoss
+from ..siamese import SiameseNetwork
 from .network import signature_embedding
 from .trials import check_signatures, check_writers, development_error
 
