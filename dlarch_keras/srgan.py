@@ -217,7 +217,7 @@ def _check_networks(model):
             validation.network(name, network)
             validation.no_shared_layers("generator", generator, name, network)
             channels = network.input_shape[-1:]
-            validation.shape(name, "take what `generator` returns", channels, generator.output_shape[-1:])
+            validation.shapes(name, "take what `generator` returns", channels, generator.output_shape[-1:])
     if features is not None:
         validation.no_shared_layers("discriminator", discriminator, "features", features)
     validation.logits("discriminator", discriminator)

@@ -6,46 +6,7 @@ import numbers
 import keras
 import numpy as np
 
-from .network_validation import (
-    connected,
-    last_activation,
-    logits,
-    network,
-    no_shared_layers,
-    output_range,
-    shape,
-    upscaling_factor,
-)
-
-__all__ = [
-    "array",
-    "batch",
-    "choice",
-    "condition",
-    "connected",
-    "data",
-    "data_range",
-    "groups",
-    "inputs",
-    "is_input",
-    "is_stream",
-    "labels",
-    "last_activation",
-    "logits",
-    "network",
-    "no_shared_layers",
-    "non_negative_int",
-    "number",
-    "output_range",
-    "pair_labels",
-    "positive_int",
-    "positive_ints",
-    "probabilities",
-    "random",
-    "shape",
-    "upscaling_factor",
-    "weights",
-]
+from .network_validation import *  # noqa: F403, both are `validation` to whoever calls them
 
 
 def is_stream(data):
