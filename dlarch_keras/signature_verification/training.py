@@ -140,8 +140,7 @@ def split_writers(writers, share=0.2, seed=0):
         `(n,)` booleans, True for the rows held back.
     """
     names = np.unique(check_writers(writers))
-    if not 0 < validation.number("share", share) < 1:
-        raise ValueError(f"`share` must lie between 0 and 1, got {share!r}.")
+    share = validation.number("share", share, above=0, below=1)
     if len(names) < 4:
         raise ValueError(f"`writers` must be 4 or more to be split, got {len(names)}.")
     count = min(max(2, round(share * len(names))), len(names) - 2)
