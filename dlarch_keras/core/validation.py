@@ -89,10 +89,10 @@ def condition(name, value, width, count=None):
         if value is not None:
             raise ValueError(f"`{name}` must be left out: these networks take no condition.")
         return None
+    expected = f"`{name}` must hold a class label or a row of attributes for each example"
     if value is None:
-        raise ValueError(f"`{name}` must hold a class label or a row of attributes for each example, got None.")
-    if not isinstance(value, keras.KerasTensor):
-        value = np.asarray(value)
+        raise ValueError(f"{expected}, got None.")
+    value = _as_array(value, expected)
     if "int" not in str(value.dtype):
         return array(name, value, (count, width))
     if len(value.shape) != 1 or 0 in value.shape or value.shape[0] != (count or value.shape[0]):
