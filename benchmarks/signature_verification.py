@@ -47,9 +47,10 @@ class Sizes(NamedTuple):
     people: int = 200_000  # five references each: a million
     queries: int = 200
     training: tuple = ()  # settings of `train_signature_network`
+    scanned: int | None = None  # writers of scans, all by default
 
 
-QUICK = Sizes(12, 7, 3, (0.0,), 5000, 5, (("epochs", 1), ("steps", 2)))
+QUICK = Sizes(12, 7, 3, (0.0,), 5000, 5, (("epochs", 1), ("steps", 2)), 9)
 
 
 @cache
@@ -140,6 +141,8 @@ def million(verifier, sizes, seed):
 def scans(sizes, seed):
     """A third of the writers of scans: networks trained on the others' scans, and on generated writers alone."""
     data = load_signatures(SCANS)
+    chosen = np.isin(data.writers, np.unique(data.writers)[: sizes.scanned])
+    data = Signatures(*(part[chosen] for part in data))
     test = split_writers(data.writers, 1 / 3, seed)
     images, writers, forged = (part[test] for part in data)
     made = signatures(sizes)

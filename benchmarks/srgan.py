@@ -39,8 +39,8 @@ from dlarch_keras import psnr, ssim
 from dlarch_keras.datasets import data_dir, read_images
 from dlarch_keras.images.patches import patch_pairs
 from dlarch_keras.images.resampling import bicubic, downscale, luminance
-from dlarch_keras.networks.upscaling import upscale
-from dlarch_keras.srgan import DepthToSpace, subpixel_generator
+from dlarch_keras.networks.upscaling import DepthToSpace, upscale
+from dlarch_keras.srgan import subpixel_generator
 
 SCALE, BORDER, GOAL = 3, 3, 0.62
 SIZE, BATCH = 20, 16

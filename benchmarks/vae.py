@@ -23,8 +23,8 @@ from benchmarks.common.timing import seconds_a_step, timed
 from benchmarks.common.training import several_steps, warmed_cosine
 from dlarch_keras import VAE, networks
 from dlarch_keras.datasets import load_fashion_mnist, load_mnist
+from dlarch_keras.metrics.likelihood import binarize
 from dlarch_keras.networks import variational
-from dlarch_keras.vae import binarize
 
 SHAPE = (28, 28, 1)
 STYLE = {"activation": "silu", "batch_normalization": False}
