@@ -233,7 +233,7 @@ def test_a_killed_training_goes_on_and_a_finished_one_is_not_repeated(tmp_path, 
 
 def test_one_shot_trains_on_batches_that_know_their_epoch(tmp_path, monkeypatch):
     x = np.random.default_rng(0).random((160, 28, 28, 1), "float32")
-    data = x, np.arange(40).repeat(4), np.arange(40) // 10
+    data = x, np.arange(40).repeat(4), np.array(list("abcd")).repeat(10)
     sizes = one_shot.QUICK._replace(epochs=3)
     vectors = []
     for name in ("whole", "killed"):

@@ -1,6 +1,6 @@
 """What the races against tutorials' recipes share: whose time is compared, and how."""
 
-import numpy as np
+import math
 
 SHARE = ("share of the recipe's seconds", "share")
 
@@ -22,4 +22,4 @@ def beside(recipe_seconds, train):
 
 def seconds_until(seconds, reached):
     """Seconds of training at the first epoch that has reached a goal; infinite if none has, which a mean keeps."""
-    return float(np.min(np.asarray(seconds)[np.asarray(reached, bool)], initial=np.inf))
+    return min((float(each) for each, yes in zip(seconds, reached) if yes), default=math.inf)
