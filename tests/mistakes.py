@@ -10,7 +10,7 @@ from dlarch_keras.gan import joined
 from dlarch_keras.metrics.verification import equal_error_rate
 from dlarch_keras.srgan import patch_pairs
 from dlarch_keras.core import apply_gradients, forward, input_gradient, value_and_grad
-from tests.toy_models import TinyGAN
+from tests.support.toy_models import TinyGAN
 
 
 class ShowsTheLastBatch(Autoencoder):

@@ -13,7 +13,7 @@ from dlarch_keras.datasets import generate_scenes, load_fashion_mnist, load_mnis
 from dlarch_keras.metrics import features
 from dlarch_keras.metrics.features import NETWORKS, class_probabilities, generation_scores, image_features, reference
 from dlarch_keras.metrics.generation import frechet_distance
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 
 @pytest.fixture(scope="module")

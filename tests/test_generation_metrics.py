@@ -12,7 +12,7 @@ from dlarch_keras.metrics.generation import (
     mode_coverage,
     precision_recall,
 )
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 
 def normal(n=500, width=4, seed=0, mean=0.0, scale=1.0):

@@ -20,7 +20,7 @@ from dlarch_keras.anomaly_detection.image import (
     surface_decoder,
     surface_encoder,
 )
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 SMALL = {"filters": (4, 4), "latent_channels": 4, "patch_size": 16, "batch_size": 4, "random_state": 0}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlarch_keras.metrics.reconstruction import psnr, ssim
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 IMAGES = np.random.default_rng(0).random((3, 16, 13, 2)).astype("float32")
 

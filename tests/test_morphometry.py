@@ -5,7 +5,7 @@ import pytest
 
 from dlarch_keras.metrics.likelihood import active_units
 from dlarch_keras.metrics.morphometry import measure_strokes
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 
 def bar(thickness=3, lean=0.0, height=40):

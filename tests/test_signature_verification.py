@@ -24,7 +24,7 @@ from dlarch_keras.signature_verification import (
     train_signature_network,
 )
 from dlarch_keras.signature_verification.verifier import MAGIC, SignatureVerifier
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 SIZE = (24, 48)
 

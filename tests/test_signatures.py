@@ -8,7 +8,7 @@ from scipy import ndimage
 from dlarch_keras.datasets import signatures
 from dlarch_keras.datasets.signature_folders import load_signatures, preprocess_signature
 from dlarch_keras.datasets.signatures import make_signatures
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 LAYOUTS = {
     "CEDAR": {

@@ -8,7 +8,7 @@ from skimage.metrics import structural_similarity
 from sklearn.metrics import roc_auc_score
 
 from dlarch_keras.datasets import TEXTURE_CLASSES, add_defects, load_textures, textures
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 NAMES = ("brick", "grass", "gravel")
 

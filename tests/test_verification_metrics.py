@@ -13,7 +13,7 @@ from dlarch_keras.metrics.verification import (
     group_interval,
     threshold_at,
 )
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 DISTANCES = np.array([0.1, 0.3, 0.5, 0.7, 0.4, 0.6, 0.8, 1.0])
 DIFFERENT = np.array([0, 0, 0, 0, 1, 1, 1, 1])

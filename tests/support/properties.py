@@ -159,24 +159,24 @@ def leaves_no_seams(upscale):
 
 def interpolates_between_real_and_fake(model):
     """Whether a WGAN-GP draws the places of its penalty between real examples and fakes, and evenly: α ~ U(0, 1)."""
-    shares = keras.ops.convert_to_numpy(model.shares(2000, 4)).ravel()
-    return bool(shares.min() >= 0 and shares.max() <= 1 and abs(shares.mean() - 0.5) < 0.05 and shares.std() > 0.25)
+    alpha = keras.ops.convert_to_numpy(model.sample_alpha(2000, 4, training=True)).ravel()
+    return bool(alpha.min() >= 0 and alpha.max() <= 1 and abs(alpha.mean() - 0.5) < 0.05 and alpha.std() > 0.25)
 
 
-def has_a_gradient_where_the_critic_is_flat(kind):
-    """Whether a WGAN-GP of this class survives a step that begins with a critic of slope 0."""
+def has_a_gradient_where_the_discriminator_is_flat(kind):
+    """Whether a WGAN-GP of this class survives a step that begins with a discriminator of slope 0."""
     code, x = keras.Input((2,)), keras.Input((4,))
     flat = keras.layers.Dense(1, kernel_initializer="zeros")
-    model = kind(keras.Model(code, keras.layers.Dense(4)(code)), keras.Model(x, flat(x)))
-    model.compile("sgd", "sgd")
+    model = kind(keras.Model(code, keras.layers.Dense(4)(code)), keras.Model(x, flat(x)), data_range=None)
+    model.compile(generator_optimizer="sgd", discriminator_optimizer="sgd")
     model.train_on_batch(np.ones((10, 4), "float32"))
     return bool(np.isfinite(flat.get_weights()[0]).all())
 
 
-def makes_fakes_outside_the_critics_gradient(kind, critic_steps=3):
+def makes_fakes_outside_the_discriminators_gradient(kind, discriminator_steps=3):
     """Whether a WGAN-GP of this class runs its generator once within a gradient, that of the generator, in a step.
 
-    On torch, where every tensor remembers how it was made: nor may the critic's fakes.
+    On torch, where every tensor remembers how it was made: nor may the discriminator's fakes.
     """
     within, remembered = [], []
 
@@ -187,18 +187,19 @@ def makes_fakes_outside_the_critics_gradient(kind, critic_steps=3):
 
     code, x = keras.Input((2,)), keras.Input((3,))
     generator = keras.Model(code, keras.layers.Dense(3)(Watched()(code)))
-    model = kind(generator, keras.Model(x, keras.layers.Dense(1)(x)), critic_steps=critic_steps)
-    model.compile("sgd", "sgd", run_eagerly=True)
-    critic_loss = model.critic_loss
+    discriminator = keras.Model(x, keras.layers.Dense(1)(x))
+    model = kind(generator, discriminator, discriminator_steps=discriminator_steps, data_range=None)
+    model.compile(generator_optimizer="sgd", discriminator_optimizer="sgd", run_eagerly=True)
+    discriminator_loss = model.discriminator_loss
 
     def watched_loss(real, fake, condition, **arguments):
         remembered.append(getattr(fake, "requires_grad", False))
-        return critic_loss(real, fake, condition, **arguments)
+        return discriminator_loss(real, fake, condition, **arguments)
 
-    model.critic_loss = watched_loss
+    model.discriminator_loss = watched_loss
     within.clear()
-    model.train_on_batch(np.ones((critic_steps * 2, 3), "float32"))
-    return within == [False] * critic_steps + [True] and not any(remembered)
+    model.train_on_batch(np.ones((discriminator_steps * 2, 3), "float32"))
+    return within == [False] * discriminator_steps + [True] and not any(remembered)
 
 
 def pulls_and_pushes_to_the_margin(loss):

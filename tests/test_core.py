@@ -6,8 +6,9 @@ import pytest
 from packaging.version import Version
 
 from dlarch_keras.core import Model, apply_gradients, value_and_grad
-from tests import toy_models
-from tests.toy_models import Regressor, TinyGAN, gan, network, regressor
+from tests.support import toy_models
+from tests.support.architectures import assert_same, state
+from tests.support.toy_models import Regressor, TinyGAN, gan, network, regressor
 
 MODELS = {"one optimizer": regressor, "two optimizers": gan}
 
@@ -19,17 +20,6 @@ def data_for(model, n=80):
 
 def fit(model, epochs=1, n=80, **arguments):
     return model.fit(*data_for(model, n), batch_size=8, epochs=epochs, shuffle=False, verbose=0, **arguments).history
-
-
-def state(model):
-    """Every weight, optimizer slot and random state, by position."""
-    return [keras.ops.convert_to_numpy(v) for v in [*model.variables, *model.optimizer.variables]]
-
-
-def assert_same(first, second, rtol=1e-6):
-    assert len(first) == len(second)
-    for a, b in zip(first, second):
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-7)
 
 
 def moved(first, second):
@@ -62,7 +52,7 @@ def test_every_variable_moves_in_training_and_no_weight_in_evaluation(make):
     assert stayed == (2 if isinstance(model, TinyGAN) else 1)
     trained = [weight.copy() for weight in model.get_weights()]
     model.evaluate(*data_for(model), verbose=0)
-    assert_same(trained, model.get_weights(), rtol=0)
+    assert_same(trained, model.get_weights())
 
 
 def test_logged_loss_is_the_mean_over_the_epochs_examples():
@@ -95,13 +85,6 @@ def test_random_state_advances():
     assert sum("seed" in variable.path for variable in model.variables) == 3
 
 
-def test_the_same_seed_gives_the_same_run(make):
-    first, second = make(dropout=0.3), make(dropout=0.3)
-    fit(first)
-    fit(second)
-    assert_same(state(first), state(second), rtol=0)
-
-
 @pytest.mark.parametrize("way", ["save", "weights"])
 def test_a_resumed_run_equals_the_uninterrupted_one(make, way, tmp_path):
     uninterrupted, model = make(dropout=0.3), make(dropout=0.3)
@@ -116,9 +99,9 @@ def test_a_resumed_run_equals_the_uninterrupted_one(make, way, tmp_path):
         resumed = make(dropout=0.3)
         fit(resumed)  # whatever it did before must not matter
         resumed.load_weights(tmp_path / "model.weights.h5")
-    assert_same(state(model), state(resumed), rtol=0)
+    assert_same(state(model), state(resumed))
     fit(resumed, epochs=2)
-    assert_same(state(uninterrupted), state(resumed), rtol=0)
+    assert_same(state(uninterrupted), state(resumed))
 
 
 class Interruption(keras.callbacks.Callback):
@@ -134,20 +117,20 @@ def test_backup_and_restore(make, tmp_path):
         fit(interrupted, epochs=4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup"), Interruption()])
     history = fit(resumed, epochs=4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup")])
     assert len(next(iter(history.values()))) == 2
-    assert_same(state(uninterrupted), state(resumed), rtol=0)
+    assert_same(state(uninterrupted), state(resumed))
 
 
 def test_a_model_is_saved_before_training_too(make, tmp_path):
     model = make(dropout=0.3)
     model.save(tmp_path / "model.keras")
-    assert_same(state(model), state(keras.saving.load_model(tmp_path / "model.keras")), rtol=0)
+    assert_same(state(model), state(keras.saving.load_model(tmp_path / "model.keras")))
 
 
 def test_loading_without_compiling(tmp_path):
     model = gan()
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    assert_same(model.get_weights(), loaded.get_weights(), rtol=0)
+    assert_same(model.get_weights(), loaded.get_weights())
 
 
 def test_compile_is_repeated_with_the_arguments_of_the_outermost_call(tmp_path):
@@ -168,7 +151,7 @@ def test_steps_per_execution(make):
     one, several = make(dropout=0.3), make(dropout=0.3, steps_per_execution=3)
     fit(one)
     fit(several)
-    assert_same(state(one), state(several))
+    assert_same(state(one), state(several), rtol=1e-6)
 
 
 @pytest.mark.parametrize("settings", [{"jit_compile": True}, {"run_eagerly": True}], ids=str)
@@ -211,7 +194,7 @@ def test_float16_scales_the_loss_and_skips_a_step_that_overflows(make, tmp_path)
     fit(model, epochs=40, n=8)  # the scale halves until the gradients are finite
     assert all(moved(start, model.get_weights()))
     model.save(tmp_path / "model.keras")
-    assert_same(state(model), state(keras.saving.load_model(tmp_path / "model.keras")), rtol=0)
+    assert_same(state(model), state(keras.saving.load_model(tmp_path / "model.keras")))
 
 
 def test_float16_wraps_each_optimizer_of_a_model(make):
@@ -261,7 +244,7 @@ def test_train_and_test_on_batch(make):
     batch = data_for(model, 8)
     logs = model.train_on_batch(*batch, return_dict=True)
     fitted.fit(*batch, batch_size=8, verbose=0)
-    assert_same(state(model), state(fitted))
+    assert_same(state(model), state(fitted), rtol=1e-6)
     assert all(np.isfinite(value) for value in logs.values())
     assert set(model.test_on_batch(*batch, return_dict=True)) == set(logs)
 
@@ -294,7 +277,7 @@ def test_streams(make):
     streamed, from_arrays = make(dropout=0.3), make(dropout=0.3)
     streamed.fit(Batches(), verbose=0, shuffle=False)
     fit(from_arrays)
-    assert_same(state(streamed), state(from_arrays))
+    assert_same(state(streamed), state(from_arrays), rtol=1e-6)
 
 
 def test_value_and_grad_by_hand():
@@ -313,34 +296,20 @@ def test_value_and_grad_by_hand():
     assert float(w) == 2 - 0.25 * 12
 
 
-@pytest.mark.parametrize("argument", ["loss", "metrics", "weighted_metrics", "loss_weights"])
-def test_compile_refuses_what_train_step_computes_itself(argument):
-    with pytest.raises(ValueError, match=f"`{argument}` must be left out"):
-        regressor(**{argument: ["mse"]})
+class OneOptimizer(TinyGAN):
+    networks_with_optimizers = ("generator",)
 
 
-def test_compile_refuses_optimizers_that_do_not_fit():
-    shared = keras.optimizers.Adam()
-    with pytest.raises(ValueError, match="one of them twice"):
-        gan(optimizers=(shared, shared))
-
-    class Forgetful(TinyGAN):
-        def compile(self, optimizer):
-            Model.compile(self, {"generator": optimizer})
-
-    with pytest.raises(ValueError, match="every trainable variable of Forgetful"):
-        Forgetful(network(4, 6), network(6, 1)).compile("adam")
+def test_compile_refuses_to_leave_a_network_untrained():
+    with pytest.raises(ValueError, match="every trainable variable of OneOptimizer"):
+        OneOptimizer(network(4, 6), network(6, 1)).compile(generator_optimizer="adam")
 
 
 def test_a_frozen_network_needs_no_optimizer():
-    class Frozen(TinyGAN):
-        def compile(self, optimizer):
-            self.discriminator.trainable = False
-            Model.compile(self, {"generator": optimizer})
-
-    model = Frozen(network(4, 6), network(6, 1))
-    model.compile("adam")
-    assert [len(group) for group in model.optimizer._groups.values()] == [len(model.generator.trainable_variables)]
+    model = OneOptimizer(network(4, 6), network(6, 1))
+    model.discriminator.trainable = False
+    model.compile(generator_optimizer="adam")
+    assert [len(group) for group in model.optimizer.groups.values()] == [len(model.generator.trainable_variables)]
 
 
 def test_compile_refuses_networks_without_variables():
@@ -381,7 +350,7 @@ def test_a_scaling_optimizer_is_refused_where_no_loss_was_scaled():
 
 def test_a_train_step_from_a_mixin_works_on_every_backend():
     class Step:
-        train_step = Regressor.__dict__["train_step"].__wrapped__
+        train_step = Regressor.train_step
 
     class Mixed(Step, Regressor):
         pass
@@ -390,7 +359,7 @@ def test_a_train_step_from_a_mixin_works_on_every_backend():
     model.compile(keras.optimizers.SGD(0.1))
     fit(model)
     fit(plain)
-    assert_same(state(model), state(plain))
+    assert_same(state(model), state(plain), rtol=1e-6)
 
 
 def test_defaults_of_compile_are_saved(tmp_path):
@@ -399,7 +368,7 @@ def test_defaults_of_compile_are_saved(tmp_path):
     fit(model)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert_same(state(model), state(loaded), rtol=0)
+    assert_same(state(model), state(loaded))
 
 
 @keras.saving.register_keras_serializable("tests")
