@@ -5,7 +5,7 @@ import importlib
 _MODULE_OF = {
     "AnomalyDetector": "anomaly_detection",
     "Autoencoder": "autoencoder",
-    "BalancedBatches": "siamese",
+    "BalancedBatches": "datasets.balanced_batches",
     "ConditionalVAE": "conditional_vae",
     "ContrastiveLoss": "siamese",
     "DenoisingAutoencoder": "denoising_autoencoder",

@@ -1,9 +1,47 @@
-"""The denoising autoencoder: corrupt the input, ask for the clean one (Vincent et al. 2008)."""
+"""The denoising autoencoder: corrupt the input, ask for the clean one.
+
+    minimise  mean (x - decoder(encoder(corrupt(x))))²
+
+Vincent et al., "Extracting and composing robust features with denoising autoencoders", ICML 2008. Its `train_step` is
+that of `Autoencoder`: the corruption acts in `call`, and in training only.
+"""
 
 import keras
 
-from .core import validation
 from .autoencoder import Autoencoder
+from .core import validation
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class DenoisingAutoencoder(Autoencoder):
+    """An autoencoder that sees a corrupted input while training, and is asked for the clean one.
+
+    `fit(x)` takes clean examples: every step corrupts them anew. Where noisy and clean versions exist as pairs (to
+    validate, or real ones), they are `x` and `y`: `validation_data=(noisy, clean)`. `reconstruct(noisy)` denoises.
+
+    Args:
+        encoder, decoder, reconstruction_loss, data_range: as in `Autoencoder`. The code may be of any shape.
+        corruption: a layer that acts in training only, such as `GaussianCorruption(0.5)`.
+
+    Raises:
+        ValueError: for networks that do not fit each other or the loss, or a `corruption` that is not a layer.
+    """
+
+    def __init__(self, encoder, decoder, corruption, reconstruction_loss="mse", data_range=(0, 1), **kwargs):
+        super().__init__(encoder, decoder, reconstruction_loss, data_range, **kwargs)
+        if not isinstance(corruption, keras.layers.Layer):
+            raise ValueError(f"`corruption` must be a keras.layers.Layer, got {type(corruption).__name__}.")
+        if not corruption.built:
+            corruption.build(encoder.input_shape)
+        self.corruption = corruption
+
+    def call(self, x, training=False):
+        return super().call(self.corruption(x, training=training), training=training)
+
+    def check_data(self, x, y=None):
+        x = self._checked_x(x)
+        if y is not None:
+            validation.data("y", y, x.shape, self.data_range)
 
 
 class Corruption(keras.layers.Layer):
@@ -17,7 +55,7 @@ class Corruption(keras.layers.Layer):
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.seed = seed if seed is None else validation.whole("seed", seed, 0)
+        self.seed = seed if seed is None else validation.non_negative_int("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, x, training=False):
@@ -70,14 +108,12 @@ class GaussianCorruption(Corruption):
         return {**super().get_config(), "stddev": self.stddev, "clip": self.clip}
 
 
-class _RandomElements(Corruption):
+class RandomElements(Corruption):
     """Corruption of a random share of the elements, each chosen by itself."""
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
-        self.rate = validation.number("rate", rate)
-        if self.rate > 1:
-            raise ValueError(f"`rate` must be a number within [0, 1], got {rate!r}.")
+        self.rate = validation.number("rate", rate, at_most=1)
 
     def uniform(self, x):
         return keras.random.uniform(keras.ops.shape(x), dtype="float32", seed=self.seed_generator)
@@ -87,7 +123,7 @@ class _RandomElements(Corruption):
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
-class MaskingCorruption(_RandomElements):
+class MaskingCorruption(RandomElements):
     """Sets a random share `rate` of the elements to 0 (Vincent et al. 2008).
 
     Unlike Dropout it does not scale the others up: they stay what they were.
@@ -102,7 +138,7 @@ class MaskingCorruption(_RandomElements):
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
-class SaltAndPepperCorruption(_RandomElements):
+class SaltAndPepperCorruption(RandomElements):
     """Sets a random share `rate` of the elements to 0 or 1, by the toss of a fair coin.
 
     Args:
@@ -114,35 +150,3 @@ class SaltAndPepperCorruption(_RandomElements):
         uniform = self.uniform(x)
         salted = keras.ops.where(uniform < self.rate / 2, keras.ops.ones_like(x), x)
         return keras.ops.where(uniform >= 1 - self.rate / 2, keras.ops.zeros_like(x), salted)
-
-
-@keras.saving.register_keras_serializable("dlarch_keras")
-class DenoisingAutoencoder(Autoencoder):
-    """An autoencoder that sees a corrupted input while training, and is asked for the clean one.
-
-    `fit(x)` takes clean examples: every step corrupts them anew. Where noisy and clean versions exist as pairs (to
-    validate, or real ones), they are `x` and `y`: `validation_data=(noisy, clean)`. `reconstruct(noisy)` denoises.
-
-    Args:
-        encoder, decoder, reconstruction_loss: as in `Autoencoder`. The code may be of any shape.
-        corruption: a layer that acts in training only, such as `GaussianCorruption(0.5)`.
-
-    Raises:
-        ValueError: for networks that do not fit each other or the loss, or a `corruption` that is not a layer.
-    """
-
-    def __init__(self, encoder, decoder, corruption, reconstruction_loss="mse", **kwargs):
-        super().__init__(encoder, decoder, reconstruction_loss, **kwargs)
-        if not isinstance(corruption, keras.layers.Layer):
-            raise ValueError(f"`corruption` must be a keras.layers.Layer, got {type(corruption).__name__}.")
-        if not corruption.built:
-            corruption.build(encoder.input_shape)
-        self.corruption = corruption
-
-    def call(self, x, training=False):
-        return super().call(self.corruption(x, training=training), training=training)
-
-    def check_data(self, x, y=None):
-        x = self._checked_x(x)
-        if y is not None:
-            validation.array("y", y, x.shape, *self._range)

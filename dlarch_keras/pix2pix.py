@@ -1,65 +1,102 @@
 """pix2pix: images translated to images by a generator whose results are judged patch by patch.
 
+    discriminator: minimise  -½ [log D(source, target) + log(1 - D(source, G(source)))], for each patch
+    generator: minimise  -log D(source, G(source)) + l1_weight |target - G(source)|
+
 Isola, Zhu, Zhou & Efros, "Image-to-image translation with conditional adversarial networks", CVPR 2017.
 """
-
-import itertools
 
 import keras
 from keras import layers, ops
 
-from .core import validation
-from .adversarial import PairedModel
-from .core import forward
+from .core import Model, apply_gradients, forward, validation, value_and_grad
+from .core.seeds import seed_stream
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
-class Pix2Pix(PairedModel):
+class Pix2Pix(Model):
     """Learns from pairs: an image should be close to its target, and its patches should look like those of targets.
 
     The discriminator sees source and image side by side, and gives a verdict on each patch. Logged are
     `generator_loss`, the cross-entropy of fake patches that ought to pass for real; `l1_loss`, the mean absolute
     difference to the target; and `discriminator_loss`, the mean of the cross-entropies of real and of fake patches:
-    half their sum, as in the paper (which halves the speed of plain gradient descent, and not Adam's). The generator
-    minimises `generator_loss + l1_weight * l1_loss`.
+    half their sum, as in the paper (which halves the speed of plain gradient descent, and not Adam's).
 
     Args:
-        generator: built `keras.Model`, `(n, height, width, c)` → `(n, height, width, channels)`; pixels in [0, 1].
+        generator: built `keras.Model`, `(n, height, width, c)` → `(n, height, width, channels)`.
         discriminator: built `keras.Model`, `[(n, height, width, c), (n, height, width, channels)]` → `(n, rows,
             columns, 1)`, logits, one for each patch.
         l1_weight: of the L1 loss, which is a mean over pixels and channels.
+        data_range: (low, high) of the pixels of source and target: (-1, 1) for a generator that ends in tanh.
 
     Raises:
-        ValueError: for networks that do not fit each other, or a weight below 0.
+        ValueError: for networks that do not fit each other or the data's range, or a weight below 0.
     """
 
-    def __init__(self, generator, discriminator, l1_weight=100.0, **kwargs):
+    networks_with_optimizers = ("generator", "discriminator")
+    needs_target = True
+    takes_weights = False
+
+    def __init__(self, generator, discriminator, l1_weight=100.0, data_range=(0, 1), **kwargs):
         super().__init__(**kwargs)
-        validation.network("generator", generator)
-        validation.network("discriminator", discriminator, inputs=2)
-        validation.logits("discriminator", discriminator)
-        validation.apart("generator", generator, "discriminator", discriminator)
-        _check_shapes(generator, discriminator)
-        validation.pixels("generator", generator)
-        self.generator, self.discriminator = generator, discriminator
+        self.generator = generator
+        self.discriminator = discriminator
         self.l1_weight = validation.number("l1_weight", l1_weight)
-        self._track("generator_loss", "l1_loss", "discriminator_loss")
+        self.data_range = validation.data_range(data_range)
+        self.track("generator_loss", "l1_loss", "discriminator_loss")
+        _check_networks(self)
 
-    @property
-    def content_weight(self):
-        return self.l1_weight
+    def train_step(self, data):
+        source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
 
-    def judged(self, source, image):
-        return [source, image]
+        def objective():
+            adversarial, l1, fake = self.generator_losses(source, target, training=True)
+            return adversarial + self.l1_weight * l1, adversarial, l1, fake
 
-    def content_loss(self, target, fake):
-        """Mean absolute difference: a scalar."""
-        return ops.mean(ops.abs(target - fake))
+        (_, generator_loss, l1_loss, fake), generator_gradients = value_and_grad(
+            objective, self.generator.trainable_variables
+        )
+        discriminator_loss, discriminator_gradients = value_and_grad(
+            lambda: self.discriminator_loss(source, target, fake, training=True),
+            self.discriminator.trainable_variables,
+        )
+        apply_gradients(self.optimizer["generator"], generator_gradients, self.generator.trainable_variables)
+        apply_gradients(
+            self.optimizer["discriminator"], discriminator_gradients, self.discriminator.trainable_variables
+        )
+        return self.log(
+            ops.shape(source)[0],
+            generator_loss=generator_loss,
+            l1_loss=l1_loss,
+            discriminator_loss=discriminator_loss,
+        )
 
-    def check_data(self, x, y=None):
-        x = validation.array("x", x, self.generator.input_shape, 0, 1)
-        if y is not None:
-            validation.array("y", y, (x.shape[0], *self.generator.output_shape[1:]), 0, 1)
+    def generator_losses(self, source, target, training=False):
+        """Cross-entropy of fakes that ought to pass for real, L1 loss, fakes: two scalars and the target's shape."""
+        fake = self.generator(source, training=training)
+        logits = self.discriminator([source, fake], training=training)
+        l1 = ops.mean(ops.abs(ops.cast(target, "float32") - ops.cast(fake, "float32")))
+        return cross_entropy(1.0, logits), l1, fake
+
+    def discriminator_loss(self, source, target, fake, training=False):
+        """Mean of the cross-entropies of real patches and of fakes: a scalar, log 2 where nothing tells them apart."""
+        real_logits = self.discriminator([source, target], training=training)
+        fake_logits = self.discriminator([source, fake], training=training)
+        return (cross_entropy(1.0, real_logits) + cross_entropy(0.0, fake_logits)) / 2
+
+    def test_step(self, data):
+        source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
+        generator_loss, l1_loss, fake = self.generator_losses(source, target)
+        discriminator_loss = self.discriminator_loss(source, target, fake)
+        return self.log(
+            ops.shape(source)[0],
+            generator_loss=generator_loss,
+            l1_loss=l1_loss,
+            discriminator_loss=discriminator_loss,
+        )
+
+    def call(self, x, training=False):
+        return self.generator(x, training=training)
 
     def translate(self, x):
         """The images that the generator makes of sources: `(n, height, width, c)` → `(n, height, width, channels)`.
@@ -67,51 +104,22 @@ class Pix2Pix(PairedModel):
         Always the same for the same source. (The paper keeps the generator's dropout here, and reports that the results
         hardly vary with it.)
         """
-        return forward(self.generator, validation.array("x", x, self.generator.input_shape, 0, 1), 64)
+        self.check_data(x)
+        return forward(self.generator, x, 64)
+
+    def check_data(self, x, y=None):
+        x = validation.data("x", x, self.generator.input_shape, self.data_range)
+        if y is not None:
+            validation.data("y", y, (x.shape[0], *self.generator.output_shape[1:]), self.data_range)
 
 
-def _check_shapes(generator, discriminator):
-    shapes = [generator.input_shape, generator.output_shape]
-    if any(len(shape) != 4 for shape in shapes):
-        raise ValueError(f"`generator` must turn images into images, got shapes {shapes[0]} → {shapes[1]}.")
-    if list(discriminator.input_shape) != shapes:
-        raise ValueError(
-            f"`discriminator` must take what `generator` takes and returns, of shapes {shapes}, "
-            f"got inputs of shapes {discriminator.input_shape}."
-        )
-    if len(discriminator.output_shape) != 4 or discriminator.output_shape[-1] != 1:
-        raise ValueError(
-            "`discriminator` must return one logit for each patch, of shape (n, rows, columns, 1), "
-            f"got {discriminator.output_shape}."
-        )
+def cross_entropy(target, logits):
+    """Mean binary cross-entropy of logits against one target in [0, 1] for all of them: a scalar, nats."""
+    logits = ops.cast(logits, "float32")
+    return ops.mean(ops.softplus(logits) - target * logits)
 
 
-class _Convolutions:
-    """4×4 convolutions of one style: He weights from consecutive seeds, instance normalisation or a bias, leaky ReLU.
-
-    Each image is normalised by itself (Ulyanov et al. 2016), in training and afterwards: that is what batch
-    normalisation amounts to in the paper, where a batch is one image. One that has shrunk to a single pixel is left as
-    it is: normalised, nothing but 0 would remain of it.
-    """
-
-    def __init__(self, seed):
-        self.seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
-
-    def __call__(self, layer, x, filters, strides=2, normalize=True):
-        initializer = keras.initializers.HeNormal(next(self.seeds))
-        convolution = layer(filters, 4, strides, "same", use_bias=not normalize, kernel_initializer=initializer)
-        x = convolution(x)
-        if normalize and x.shape[1:3] != (1, 1):
-            x = layers.GroupNormalization(filters)(x)
-        return layers.LeakyReLU(0.2)(x)
-
-    def output(self, layer, x, channels, strides, activation=None):
-        initializer = keras.initializers.GlorotUniform(next(self.seeds))
-        last = layer(channels, 4, strides, "same", kernel_initializer=initializer, dtype="float32")
-        return layers.Activation(activation, dtype="float32")(last(x))
-
-
-def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), seed=None):
+def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), output_activation="sigmoid", seed=None):
     """U-Net (Ronneberger et al. 2015): an encoder, a decoder, and a skip from each layer to its mirror image.
 
     All layers are normalised but the first, the innermost, where few pixels are left, and the last.
@@ -120,23 +128,27 @@ def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), seed=None)
         image_shape: `(height, width, channels)` of the source, of any size.
         channels: of the image it makes.
         filters: channels of each 4×4 convolution of stride 2; the decoder has them in reverse.
+        output_activation: "sigmoid" for pixels in [0, 1], "tanh" for [-1, 1].
         seed: integer, or None for different weights each time.
 
     Returns:
-        `keras.Model`: `(n, *image_shape)` → `(n, height, width, channels)`, pixels in [0, 1].
+        `keras.Model`: `(n, *image_shape)` → `(n, height, width, channels)`.
     """
-    convolve = _Convolutions(seed)
+    seeds = seed_stream(seed)
     height, width, _ = image_shape
-    inputs = x = keras.Input(image_shape)
+    inputs = keras.Input(image_shape)
+    x = inputs
     encoded = []
     for number, count in enumerate(filters, 1):
-        x = convolve(layers.Conv2D, x, count, normalize=1 < number < len(filters))
+        x = _convolve(layers.Conv2D, x, count, 2, normalize=1 < number < len(filters), seeds=seeds)
         encoded.append(x)
-    for skip, count in zip(encoded[-2::-1], filters[-2::-1]):
-        x = convolve(layers.Conv2DTranspose, x, count)[:, : skip.shape[1], : skip.shape[2]]
-        x = layers.Concatenate()([x, skip])
-    pixels = convolve.output(layers.Conv2DTranspose, x, channels, 2, "sigmoid")[:, :height, :width]
-    return keras.Model(inputs, pixels, name="generator")
+    for skip, count in zip(reversed(encoded[:-1]), reversed(filters[:-1])):
+        x = _convolve(layers.Conv2DTranspose, x, count, 2, normalize=True, seeds=seeds)
+        x = layers.Concatenate()([x[:, : skip.shape[1], : skip.shape[2]], skip])
+    glorot = keras.initializers.GlorotUniform(next(seeds))
+    last = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=glorot, dtype="float32")
+    pixels = layers.Activation(output_activation, dtype="float32")(last(x))
+    return keras.Model(inputs, pixels[:, :height, :width], name="generator")
 
 
 def patch_discriminator(image_shape, channels, filters=(32, 64, 128), seed=None):
@@ -152,9 +164,41 @@ def patch_discriminator(image_shape, channels, filters=(32, 64, 128), seed=None)
     Returns:
         `keras.Model`: `[(n, *image_shape), (n, height, width, channels)]` → `(n, rows, columns, 1)`, logits.
     """
-    convolve = _Convolutions(seed)
+    seeds = seed_stream(seed)
     source, image = keras.Input(image_shape, name="source"), keras.Input((*image_shape[:2], channels), name="image")
     x = layers.Concatenate()([source, image])
     for number, count in enumerate(filters, 1):
-        x = convolve(layers.Conv2D, x, count, 2 if number < len(filters) else 1, normalize=number > 1)
-    return keras.Model([source, image], convolve.output(layers.Conv2D, x, 1, 1), name="discriminator")
+        strides = 2 if number < len(filters) else 1
+        x = _convolve(layers.Conv2D, x, count, strides, normalize=number > 1, seeds=seeds)
+    glorot = keras.initializers.GlorotUniform(next(seeds))
+    last = layers.Conv2D(1, 4, padding="same", kernel_initializer=glorot, dtype="float32")
+    return keras.Model([source, image], last(x), name="discriminator")
+
+
+def _convolve(layer, x, filters, strides, normalize, seeds):
+    """A 4×4 convolution with He weights, instance normalisation or a bias, and leaky ReLU.
+
+    Each image is normalised by itself (Ulyanov et al. 2016), in training and afterwards: that is what batch
+    normalisation amounts to in the paper, where a batch is one image. One that has shrunk to a single pixel is left as
+    it is: normalised, nothing but 0 would remain of it.
+    """
+    he = keras.initializers.HeNormal(next(seeds))
+    x = layer(filters, 4, strides, "same", use_bias=not normalize, kernel_initializer=he)(x)
+    if normalize and x.shape[1:3] != (1, 1):
+        x = layers.GroupNormalization(filters)(x)
+    return layers.LeakyReLU(0.2)(x)
+
+
+def _check_networks(model):
+    generator, discriminator = model.generator, model.discriminator
+    validation.network("generator", generator)
+    validation.network("discriminator", discriminator, inputs=2)
+    validation.no_shared_layers("generator", generator, "discriminator", discriminator)
+    validation.shape("generator", "turn images into images", generator.output_shape, (None,) * 4)
+    images = [generator.input_shape, generator.output_shape]
+    validation.shape("discriminator", "take what `generator` takes and returns", images, discriminator.input_shape)
+    validation.shape(
+        "discriminator", "return one logit for each patch", discriminator.output_shape, (None, None, None, 1)
+    )
+    validation.logits("discriminator", discriminator)
+    validation.output_range("generator", generator, model.data_range, must_be_bounded=True)

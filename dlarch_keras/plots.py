@@ -158,7 +158,7 @@ class Measure(keras.callbacks.Callback):
 
     def __init__(self, measure, every=1):
         super().__init__()
-        self.measure, self.every = measure, validation.whole("every", every, 1)
+        self.measure, self.every = measure, validation.positive_int("every", every)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:

@@ -1,5 +1,7 @@
 """Siamese networks: two inputs, one network for both, and a distance between what it makes of them.
 
+    contrastive loss of a pair at distance d:  ½ (1 - y) d² + ½ y max(0, margin - d)²,  y = 0 similar, 1 dissimilar
+
 Bromley et al., "Signature verification using a Siamese time delay neural network", NIPS 1993; Hadsell, Chopra & LeCun,
 "Dimensionality reduction by learning an invariant mapping", CVPR 2006.
 """
@@ -8,25 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .core import validation
-from .core import Model, apply_gradients, forward, value_and_grad
-
-
-def euclidean(a, b):
-    """Distances along the last axis, float32; of equal rows 1e-6, with a gradient of 0 where the root has none."""
-    difference = ops.cast(a, "float32") - ops.cast(b, "float32")
-    return ops.sqrt(ops.maximum(ops.sum(ops.square(difference), axis=-1), 1e-12))
-
-
-def all_to_all(vectors):
-    """Euclidean distances of all rows to all, `(n, d)` → `(n, n)`, by |a|² + |b|² - 2 a·b: no array of n² d numbers.
-
-    Rounding limits it: distances below a thousandth of the rows' lengths are noise.
-    """
-    vectors = ops.cast(vectors, "float32")
-    squares = ops.sum(ops.square(vectors), axis=-1)
-    squared = squares[:, None] + squares[None] - 2 * ops.matmul(vectors, ops.transpose(vectors))
-    return ops.sqrt(ops.maximum(squared, 1e-12))
+from .core import Model, apply_gradients, forward, validation, value_and_grad
 
 
 class PairLoss:
@@ -71,6 +55,117 @@ class ContrastiveLoss(PairLoss):
         push = ops.square(ops.relu(self.margin - distances)) / 2
         losses = (1 - different) * pull + different * push
         return ops.mean(losses) if len(losses.shape) == 1 else _mean(losses, different + _similar(different))
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class SiameseNetwork(Model):
+    """One network embeds all inputs; the distance between two embeddings says how different the inputs are.
+
+    Trained on a batch `(x, y)` with class labels y it embeds each example once and compares all pairs of the batch:
+    n (n - 1) / 2 comparisons for the price of n. `BalancedBatches` makes batches in which every class has its like.
+    Trained on plain pairs `((a, b), y)`, y = 0 similar, 1 dissimilar, both towers are one pass of the same network.
+    It logs `loss`. `predict(x)` gives embeddings, `predict((a, b))` distances.
+
+    Args:
+        embedding: built `keras.Model`, `(n, *shape)` → `(n, d)`.
+        loss: `ContrastiveLoss`, `TripletLoss`, `NTXentLoss`, or another `PairLoss`.
+        data_range: (low, high) of the data; None for table rows and other values without bounds.
+
+    Raises:
+        ValueError: for a network that makes no vectors, or something else for a loss.
+    """
+
+    needs_target = True
+    takes_weights = False
+
+    def __init__(self, embedding, loss=ContrastiveLoss(), data_range=(0, 1), **kwargs):  # noqa: B008, it never changes
+        super().__init__(**kwargs)
+        self.embedding = embedding
+        self.loss = loss
+        self.data_range = validation.data_range(data_range)
+        self.track("loss")
+        validation.network("embedding", embedding)
+        validation.shape("embedding", "return a vector an example", embedding.output_shape, (None, None))
+        if not isinstance(loss, PairLoss):
+            raise ValueError(f"`loss` must be a PairLoss such as ContrastiveLoss(), got {loss!r}.")
+
+    def train_step(self, data):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        loss, gradients = value_and_grad(lambda: self.compute_batch_loss(x, y, training=True), self.trainable_variables)
+        apply_gradients(self.optimizer, gradients, self.trainable_variables)
+        return self.log(ops.shape(y)[0], loss=loss)
+
+    def compute_batch_loss(self, x, y, training=False):
+        """Loss of a batch, a scalar: of all its pairs, or of plain ones; plus the layers' own losses."""
+        outputs = self(x, training=training)
+        if _is_pair(x):
+            distances, different = outputs, y
+        else:
+            distances, different = all_to_all(outputs), y[:, None] != y[None]
+        return self.loss(distances, different) + sum(self.losses)
+
+    def call(self, x, training=False):
+        """Embeddings of a batch, `(n, d)`; of pairs `(a, b)` their distances, `(n,)`."""
+        if not _is_pair(x):
+            return ops.cast(self.embedding(x, training=training), "float32")
+        count = ops.shape(x[0])[0]
+        both = self.embedding(ops.concatenate(x), training=training)
+        return euclidean(both[:count], both[count:])
+
+    def test_step(self, data):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self.log(ops.shape(y)[0], loss=self.compute_batch_loss(x, y))
+
+    def embed(self, x, batch_size=1024):
+        """Embeddings of `x`: `(n, *shape)` → `(n, d)`, NumPy, float32; `batch_size` examples in memory at a time."""
+        return forward(self.embedding, self._checked_x("x", x), validation.positive_int("batch_size", batch_size))
+
+    def distance(self, a, b):
+        """Euclidean distance between the embeddings of `a` and `b`, row by row: twice `(n, *shape)` → `(n,)`, NumPy."""
+        a, b = self._checked_x("a", a), self._checked_x("b", b)
+        if len(a) != len(b):
+            raise ValueError(f"`b` must have as many rows as `a`, {len(a)}, got {len(b)}.")
+        return np.linalg.norm(self.embed(a) - self.embed(b), axis=1)
+
+    def check_data(self, x, y=None):
+        if not _is_pair(x):
+            x = self._checked_x("x", x)
+            if y is not None:
+                validation.labels("y", y, x.shape[0])
+            return
+        if not self.loss.takes_pairs:
+            raise ValueError(
+                f"`x` must be one array with class labels `y`, got a pair: {type(self.loss).__name__} compares a batch."
+            )
+        a, b = (self._checked_x(f"x[{number}]", part) for number, part in enumerate(x))
+        if a.shape != b.shape:
+            raise ValueError(f"`x` must hold two arrays of one shape, got {tuple(a.shape)} and {tuple(b.shape)}.")
+        if y is not None:
+            validation.pair_labels("y", y, a.shape[0])
+
+    def _checked_x(self, name, x):
+        return validation.data(name, x, (None, *self.embedding.input_shape[1:]), self.data_range)
+
+
+def _is_pair(x):
+    return isinstance(x, (list, tuple)) and len(x) == 2
+
+
+def euclidean(a, b):
+    """Distances along the last axis, float32; of equal rows 1e-6, with a gradient of 0 where the root has none."""
+    difference = ops.cast(a, "float32") - ops.cast(b, "float32")
+    return ops.sqrt(ops.maximum(ops.sum(ops.square(difference), axis=-1), 1e-12))
+
+
+def all_to_all(vectors):
+    """Euclidean distances of all rows to all, `(n, d)` → `(n, n)`, by |a|² + |b|² - 2 a·b: no array of n² d numbers.
+
+    Rounding limits it: distances below a thousandth of the rows' lengths are noise.
+    """
+    vectors = ops.cast(vectors, "float32")
+    squares = ops.sum(ops.square(vectors), axis=-1)
+    squared = squares[:, None] + squares[None] - 2 * ops.matmul(vectors, ops.transpose(vectors))
+    return ops.sqrt(ops.maximum(squared, 1e-12))
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -134,189 +229,3 @@ def _similar(different):
 def _mean(values, weights):
     """Mean of the values whose weight is 1; 0 if there is none."""
     return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1.0)
-
-
-@keras.saving.register_keras_serializable("dlarch_keras")
-class SiameseNetwork(Model):
-    """One network embeds all inputs; the distance between two embeddings says how different the inputs are.
-
-    Trained on a batch `(x, y)` with class labels y it embeds each example once and compares all pairs of the batch:
-    n (n - 1) / 2 comparisons for the price of n. `BalancedBatches` makes batches in which every class has its like.
-    Trained on plain pairs `((a, b), y)`, y = 0 similar, 1 dissimilar, both towers are one pass of the same network.
-    It logs `loss`. `predict(x)` gives embeddings, `predict((a, b))` distances.
-
-    Args:
-        embedding: built `keras.Model`, `(n, *shape)` → `(n, d)`.
-        loss: `ContrastiveLoss`, `TripletLoss`, `NTXentLoss`, or another `PairLoss`.
-
-    Raises:
-        ValueError: for a network that makes no vectors, or something else for a loss.
-    """
-
-    def __init__(self, embedding, loss=ContrastiveLoss(), **kwargs):  # noqa: B008, it never changes
-        super().__init__(**kwargs)
-        validation.network("embedding", embedding)
-        if len(embedding.output_shape) != 2:
-            raise ValueError(f"`embedding` must return a vector an example, got shape {embedding.output_shape}.")
-        if not isinstance(loss, PairLoss):
-            raise ValueError(f"`loss` must be a PairLoss such as ContrastiveLoss(), got {loss!r}.")
-        self.embedding = embedding
-        self.loss = loss
-        self.loss_tracker = keras.metrics.Mean(name="loss")
-
-    def call(self, x, training=False):
-        """Embeddings of a batch, `(n, d)`; of pairs `(a, b)` their distances, `(n,)`."""
-        if not _is_pair(x):
-            return ops.cast(self.embedding(x, training=training), "float32")
-        count = ops.shape(x[0])[0]
-        both = self.embedding(ops.concatenate(x), training=training)
-        return euclidean(both[:count], both[count:])
-
-    def loss_of(self, x, y, training=False):
-        """Loss of a batch, a scalar: of all its pairs, or of plain ones; plus the layers' own losses."""
-        outputs = self(x, training=training)
-        if _is_pair(x):
-            distances, different = outputs, y
-        else:
-            distances, different = all_to_all(outputs), y[:, None] != y[None]
-        return self.loss(distances, different) + sum(self.losses)
-
-    def train_step(self, data):
-        x, y = self._unpacked(data)
-        loss, gradients = value_and_grad(lambda: self.loss_of(x, y, training=True), self.trainable_variables)
-        apply_gradients(self.optimizer, gradients, self.trainable_variables)
-        return self._logged(loss, y)
-
-    def test_step(self, data):
-        x, y = self._unpacked(data)
-        return self._logged(self.loss_of(x, y), y)
-
-    def _logged(self, loss, y):
-        self.loss_tracker.update_state(loss, sample_weight=ops.shape(y)[0])
-        return {"loss": self.loss_tracker.result()}
-
-    def _unpacked(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        _check_targets(y, sample_weight)
-        return x, y
-
-    def _checked(self, x, y, sample_weight):
-        if not validation.is_stream(x):
-            _check_targets(y, sample_weight)
-        return super()._checked(x, y, sample_weight)
-
-    def check_data(self, x, y=None):
-        if not _is_pair(x):
-            x = self._checked_x("x", x)
-            if y is not None:
-                validation.labels("y", y, x.shape[0])
-            return
-        if not self.loss.takes_pairs:
-            raise ValueError(
-                f"`x` must be one array with class labels `y`, got a pair: {type(self.loss).__name__} compares a batch."
-            )
-        a, b = (self._checked_x(f"x[{number}]", part) for number, part in enumerate(x))
-        if a.shape != b.shape:
-            raise ValueError(f"`x` must hold two arrays of one shape, got {tuple(a.shape)} and {tuple(b.shape)}.")
-        if y is not None:
-            validation.pair_labels("y", y, a.shape[0])
-
-    def _checked_x(self, name, x):
-        shape = self.embedding.input_shape[1:]
-        return validation.array(name, x, (None, *shape), *((0, 1) if len(shape) == 3 else ()))  # pixels, or table rows
-
-    def embed(self, x, batch_size=1024):
-        """Embeddings of `x`: `(n, *shape)` → `(n, d)`, NumPy, float32; `batch_size` examples in memory at a time."""
-        x = self._checked_x("x", x)
-        return forward(self.embedding, x, validation.whole("batch_size", batch_size, 1)).astype("float32")
-
-    def distance(self, a, b):
-        """Euclidean distance between the embeddings of `a` and `b`, row by row: twice `(n, *shape)` → `(n,)`, NumPy."""
-        a, b = self._checked_x("a", a), self._checked_x("b", b)
-        if len(a) != len(b):
-            raise ValueError(f"`b` must have as many rows as `a`, {len(a)}, got {len(b)}.")
-        return np.linalg.norm(self.embed(a) - self.embed(b), axis=1)
-
-
-def _is_pair(x):
-    return isinstance(x, (list, tuple)) and len(x) == 2
-
-
-def _check_targets(y, sample_weight):
-    if sample_weight is not None:
-        raise ValueError(
-            "`sample_weight` and `class_weight` must be left out, got weights: draw what matters more often instead."
-        )
-    if y is None:
-        raise ValueError("`y` must hold class labels, or 0 (similar) or 1 (dissimilar) for each pair, got None.")
-
-
-class BalancedBatches(keras.utils.PyDataset):
-    """Batches of `classes` classes, drawn anew for each, with `examples` different examples of every one of them.
-
-    A batch depends on the seed, the epoch and its number alone, whoever asks for it and in whatever order, so that
-    several workers change nothing. To go on with an interrupted run, set `epoch` to the number of epochs done.
-
-    Args:
-        x: `(n, ...)`, floats.
-        y: `(n,)`, integer class labels.
-        classes: different classes in a batch, 2 or more.
-        examples: of each class, 2 or more.
-        seed: integer; None for other batches in each process.
-        steps: batches an epoch; None for as many as `x` has room for.
-        augment: function of a batch `(m, ...)` and a `numpy.random.Generator` that returns a changed batch; or None.
-        groups: the group of each example, `(n,)`, integers or strings, such as a letter's alphabet: a batch then takes
-            its classes from few groups, because those of one are the hardest to tell apart. None: from anywhere.
-        per_group: classes from each group, at most.
-        **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
-
-    Raises:
-        ValueError: for a class with fewer than `examples` examples, fewer than `classes` classes, bad arrays.
-    """
-
-    def __init__(
-        self, x, y, classes, examples, seed=None, steps=None, augment=None, groups=None, per_group=8, **kwargs
-    ):
-        super().__init__(**kwargs)
-        self.x = validation.array("x", x, (None,) * max(getattr(x, "ndim", 2), 1))
-        self.y = validation.labels("y", y, len(self.x))
-        self.classes = validation.whole("classes", classes, 2)
-        self.examples = validation.whole("examples", examples, 2)
-        names, counts = np.unique(self.y, return_counts=True)
-        if len(names) < self.classes:
-            raise ValueError(f"`classes` must be no more than there are in `y`, {len(names)}, got {classes}.")
-        if counts.min() < self.examples:
-            raise ValueError(
-                f"`y` must hold {examples} examples or more of each class, got {counts.min()} of class "
-                f"{names[counts.argmin()]}: leave such classes out."
-            )
-        self._rows = np.split(np.argsort(self.y, kind="stable"), np.cumsum(counts)[:-1])
-        self.seed = np.random.SeedSequence().entropy if seed is None else validation.whole("seed", seed, 0)
-        room = max(len(self.x) // (self.classes * self.examples), 1)
-        self.steps = room if steps is None else validation.whole("steps", steps, 1)
-        if augment is not None and not callable(augment):
-            raise ValueError(f"`augment` must be a function of a batch and a random generator, got {augment!r}.")
-        self.augment = augment
-        self.per_group = self.classes if groups is None else validation.whole("per_group", per_group, 1)
-        group_of = validation.groups("groups", groups, self.y)
-        self._groups = [np.flatnonzero(group_of == group) for group in range(group_of.max() + 1)]
-        if sum(min(len(group), self.per_group) for group in self._groups) < self.classes:
-            raise ValueError(f"`groups` must hold {classes} classes, {per_group} from each, got {len(self._groups)}.")
-        self.epoch = 0
-
-    def __len__(self):
-        return self.steps
-
-    def __getitem__(self, index):
-        random = np.random.default_rng([self.seed, self.epoch, index])
-        chosen = []
-        for group in random.permutation(len(self._groups)):
-            members = self._groups[group]
-            count = min(len(members), self.per_group, self.classes - len(chosen))
-            chosen.extend(random.choice(members, count, replace=False))
-        rows = np.concatenate([random.choice(self._rows[each], self.examples, replace=False) for each in chosen])
-        x = self.x[rows] if self.augment is None else self.augment(self.x[rows], random)
-        return x, self.y[rows]
-
-    def on_epoch_end(self):
-        self.epoch += 1

@@ -1,125 +1,135 @@
-"""The Wasserstein GAN with gradient penalty: a critic that scores examples, kept close to slope 1.
+"""The Wasserstein GAN with gradient penalty: a discriminator that scores examples (a critic), kept close to slope 1.
+
+    discriminator: minimise  D(fake) - D(real) + penalty_weight (‖∇D(interpolated)‖ - 1)²
+    generator: minimise  -D(fake)
 
 Gulrajani et al., "Improved training of Wasserstein GANs", NeurIPS 2017, algorithm 1; Arjovsky, Chintala & Bottou,
 "Wasserstein generative adversarial networks", ICML 2017.
 """
 
 import keras
+from keras import ops
 
-from .core import validation
-from .adversarial import normalizes_batches
-from .gan import GenerativeModel, joined
-from .core import input_gradient, value_and_grad
+from .core import apply_gradients, input_gradient, validation, value_and_grad
+from .core.conditions import condition_rows, join
+from .gan import GAN, normalizes_batches
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
-class WGANGP(GenerativeModel):
-    """Trains the critic `critic_steps` times for each step of the generator, every time on its own share of the batch.
+class WGANGP(GAN):
+    """Trains the discriminator `discriminator_steps` times for one step of the generator, each on a share of the batch.
 
     Where the batch cannot be divided evenly, shares are rounded up, and neighbouring ones have an example in common.
 
-    It logs `critic_loss`, the mean score of fakes minus that of real examples plus `penalty_weight` times
+    It logs `discriminator_loss`, the mean score of fakes minus that of real examples plus `penalty_weight` times
     `gradient_penalty`; `gradient_penalty` itself; and `generator_loss`, minus the mean score of fakes.
 
     Args:
-        generator: built `keras.Model`, `(n, latent_dim)` → `(n, *shape)`; or a conditional one,
-            `[(n, latent_dim), (n, condition_dim)]` → `(n, *shape)`.
-        critic: built `keras.Model`, `(n, *shape)` → `(n, 1)`, any number; with a conditional generator,
+        generator: as in `GAN`.
+        discriminator: built `keras.Model`, `(n, *shape)` → `(n, 1)`, any number; with a conditional generator,
             `[(n, *shape), (n, condition_dim)]` → `(n, 1)`. It must not normalise over the batch: the penalty is on
             its slope at each example by itself.
-        critic_steps: of the critic, for one of the generator.
-        penalty_weight: of the gradient penalty in the critic's loss.
-        average, seed: as in `GAN`.
+        discriminator_steps: steps of the discriminator for one of the generator.
+        penalty_weight: of the gradient penalty in the discriminator's loss.
+        ema_decay, data_range, seed: as in `GAN`.
 
     Raises:
-        ValueError: for networks that do not fit each other, a critic with BatchNormalization, settings out of range.
+        ValueError: for networks that do not fit each other, a discriminator with BatchNormalization, settings out of
+            range.
     """
 
-    network_names = ("generator", "critic")
-
-    def __init__(self, generator, critic, critic_steps=5, penalty_weight=10.0, average=0.999, seed=None, **kwargs):
-        super().__init__(**kwargs)
-        self._set_networks(generator, critic, average, seed)
-        if normalizes_batches(critic):
-            raise ValueError("`critic` must score each example by itself, got one with BatchNormalization.")
-        self.critic_steps = validation.whole("critic_steps", critic_steps, 1)
+    def __init__(self, generator, discriminator, discriminator_steps=5, penalty_weight=10.0, **kwargs):
+        super().__init__(generator, discriminator, **kwargs)
+        self.discriminator_steps = validation.positive_int("discriminator_steps", discriminator_steps)
         self.penalty_weight = validation.number("penalty_weight", penalty_weight)
-        self._track("generator_loss", "critic_loss", "gradient_penalty")
+        self.track("generator_loss", "discriminator_loss", "gradient_penalty")
+        if self.label_smoothing:
+            raise ValueError("`label_smoothing` must be left out: scores have no targets.")
+        if normalizes_batches(discriminator):
+            raise ValueError("`discriminator` must score each example by itself, got one with BatchNormalization.")
 
-    def compile(self, generator_optimizer=None, critic_optimizer=None, **kwargs):
-        """Choose both optimizers; further arguments as in `training.Model.compile`."""
-        self._compile_pair(generator_optimizer, critic_optimizer, **kwargs)
+    def train_step(self, data):
+        real, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        condition, count = condition_rows(y, self.condition_dim), ops.shape(real)[0]
+        size = (count - 1) // self.discriminator_steps + 1  # rounded up, so that no share is ever empty
 
-    @property
-    def least_batch(self):
-        """Fewest examples to train on at a time: each of the critic's steps needs its share."""
-        return self.critic_steps * super().least_batch
+        losses, penalties = [], []
+        for step in range(self.discriminator_steps):
+            start = step * count // self.discriminator_steps
+            part = slice(start, start + size)
+            loss, penalty = self.discriminator_step(real[part], None if condition is None else condition[part])
+            losses.append(loss)
+            penalties.append(penalty)
 
-    def gradient_penalty(self, real, fake, condition, share, training=False):
-        """Mean squared distance from 1 of the critic's slope, between real examples and fakes: a scalar.
+        noise, condition = self.sample_noise(size), None if condition is None else condition[:size]
+        (generator_loss, _), gradients = value_and_grad(
+            lambda: self.generator_loss(noise, condition, training=True), self.generator.trainable_variables
+        )
+        apply_gradients(self.optimizer["generator"], gradients, self.generator.trainable_variables)
+        self.update_average()
+        discriminator_loss, penalty = (sum(values) / self.discriminator_steps for values in (losses, penalties))
+        return self.log(
+            count,
+            generator_loss=generator_loss,
+            discriminator_loss=discriminator_loss,
+            gradient_penalty=penalty,
+        )
+
+    def discriminator_step(self, real, condition):
+        """One step of the discriminator: its loss and its gradient penalty, two scalars."""
+        # The fakes are made outside the gradient: only the discriminator learns from this.
+        noise = self.sample_noise(ops.shape(real)[0])
+        fake = ops.stop_gradient(self.generator(join(noise, condition), training=True))
+        variables = self.discriminator.trainable_variables
+        (loss, penalty), gradients = value_and_grad(
+            lambda: self.discriminator_loss(real, fake, condition, training=True), variables
+        )
+        apply_gradients(self.optimizer["discriminator"], gradients, variables)
+        return loss, penalty
+
+    def discriminator_loss(self, real, fake, condition, training=False):
+        """Loss and gradient penalty of the discriminator: two scalars."""
+        alpha = self.sample_alpha(ops.shape(real)[0], len(real.shape), training)
+        penalty = self.gradient_penalty(real, fake, condition, alpha, training)
+        difference = self.mean_score(fake, condition, training) - self.mean_score(real, condition, training)
+        return difference + self.penalty_weight * penalty, penalty
+
+    def generator_loss(self, noise, condition, training=False):
+        """Minus the mean score of fakes, and the fakes: a scalar and `(n, *shape)`."""
+        fake = self.generator(join(noise, condition), training=training)
+        return -self.mean_score(fake, condition, training), fake
+
+    def mean_score(self, x, condition, training):
+        return ops.mean(ops.cast(self.discriminator(join(x, condition), training=training), "float32"))
+
+    def gradient_penalty(self, real, fake, condition, alpha, training=False):
+        """Mean squared distance from 1 of the discriminator's slope, between real examples and fakes: a scalar.
 
         Args:
             real, fake: `(n, *shape)`.
             condition: None or `(n, condition_dim)`.
-            share: `(n, 1, ...)` in [0, 1], of the real example in each place between: α ~ U(0, 1).
+            alpha: `(n, 1, ...)` in [0, 1], the share of the real example in each interpolated one.
         """
         # Half precision is the networks' own.
-        real, fake, share = (keras.ops.cast(each, "float32") for each in (real, fake, share))
-        between = share * real + (1.0 - share) * fake
-        slope = input_gradient(lambda x: self.critic(joined(x, condition), training=training), between)
-        squares = keras.ops.sum(
-            keras.ops.square(keras.ops.cast(slope, "float32")), axis=tuple(range(1, len(real.shape)))
-        )
-        norm = keras.ops.sqrt(squares + 1e-12)  # at 0 the root's own slope is infinite
-        return keras.ops.mean(keras.ops.square(norm - 1.0))
+        real, fake, alpha = (ops.cast(each, "float32") for each in (real, fake, alpha))
+        interpolated = alpha * real + (1.0 - alpha) * fake
+        slope = input_gradient(lambda x: self.discriminator(join(x, condition), training=training), interpolated)
+        squares = ops.sum(ops.square(ops.cast(slope, "float32")), axis=tuple(range(1, len(real.shape))))
+        norm = ops.sqrt(squares + 1e-12)  # at 0 the root's own slope is infinite
+        return ops.mean(ops.square(norm - 1.0))
 
-    def shares(self, count, rank, training=True):
+    def sample_alpha(self, count, rank, training=True):
         """α ~ U(0, 1) of the paper's algorithm 1, one for each example: `(count, 1, ...)` of this rank."""
         return keras.random.uniform((count, *[1] * (rank - 1)), seed=self.seed_generator if training else 1)
 
-    def critic_loss(self, real, fake, condition, training=False):
-        """Loss and gradient penalty of the critic: two scalars."""
-        share = self.shares(keras.ops.shape(real)[0], len(real.shape), training)
-        penalty = self.gradient_penalty(real, fake, condition, share, training)
-        real_score, fake_score = (self._mean_score(x, condition, training) for x in (real, fake))
-        return fake_score - real_score + self.penalty_weight * penalty, penalty
-
-    def generator_loss(self, noise, condition, training=False):
-        """Minus the mean score of fakes, and the fakes: a scalar and `(n, *shape)`."""
-        fake = self.generator(joined(noise, condition), training=training)
-        return -self._mean_score(fake, condition, training), fake
-
-    def _mean_score(self, x, condition, training):
-        return keras.ops.mean(keras.ops.cast(self.critic(joined(x, condition), training=training), "float32"))
-
-    def train_step(self, data):
-        real, condition, count = self._unpacked(data)
-        self._check_batch(real.shape[0])
-        size = (count - 1) // self.critic_steps + 1  # rounded up, so that no share is ever empty
-        starts = [step * count // self.critic_steps for step in range(self.critic_steps)]
-        conditions = [condition if condition is None else condition[start : start + size] for start in starts]
-        steps = [self._critic_step(real[start : start + size], own) for start, own in zip(starts, conditions)]
-        generator_loss = self._generator_step(size, conditions[0])
-        self._update_average()
-        critic_loss, penalty = (sum(values) / self.critic_steps for values in zip(*steps))
-        return self._logged((generator_loss, critic_loss, penalty), count)
-
-    def _critic_step(self, real, condition):
-        # The fakes are made outside the critic's gradient: only the critic learns from this.
-        noise = joined(self.noise(keras.ops.shape(real)[0]), condition)
-        fake = keras.ops.stop_gradient(self.generator(noise, training=True))
-        variables = self.critic.trainable_variables
-        values, gradients = value_and_grad(lambda: self.critic_loss(real, fake, condition, training=True), variables)
-        self._descend("critic", gradients)
-        return values
-
-    def _generator_step(self, count, condition):
-        noise, variables = self.noise(count), self.generator.trainable_variables
-        (loss, _), gradients = value_and_grad(lambda: self.generator_loss(noise, condition, training=True), variables)
-        self._descend("generator", gradients)
-        return loss
-
     def test_step(self, data):
-        real, condition, count = self._unpacked(data)
-        generator_loss, fake = self.generator_loss(self.noise(count, training=False), condition)
-        return self._logged((generator_loss, *self.critic_loss(real, fake, condition)), count)
+        real, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        condition, count = condition_rows(y, self.condition_dim), ops.shape(real)[0]
+        generator_loss, fake = self.generator_loss(self.sample_noise(count, training=False), condition)
+        loss, penalty = self.discriminator_loss(real, fake, condition)
+        return self.log(count, generator_loss=generator_loss, discriminator_loss=loss, gradient_penalty=penalty)
+
+    @property
+    def min_batch_size(self):
+        """Fewest examples to train on at a time: each of the discriminator's steps needs its share."""
+        return self.discriminator_steps * super().min_batch_size

@@ -1,7 +1,5 @@
 """The detector for tables, on the backend of this process."""
 
-import json
-
 import keras
 import numpy as np
 import pandas as pd
@@ -15,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dlarch_keras import AnomalyDetector, Autoencoder
-from dlarch_keras.anomaly_detection import ROWS
 from dlarch_keras.anomaly_detection.preparation import TablePreparation
+from dlarch_keras.anomaly_detection.rows import ROWS
 from tests.support.bad_input import bad_arrays
 
 QUICK = {"steps": 4, "hidden_units": (8,), "batch_size": 32, "random_state": 0}
@@ -184,9 +182,9 @@ def test_ties_at_the_threshold_raise_no_alert(fitted):
     assert np.sum(fitted.calibrate(same, 3).predict(same) == -1) == 0
 
 
-@pytest.mark.parametrize("budget", [-1, 101, 1.5, -0.1, np.nan, None, "7", True, [7]])
+@pytest.mark.parametrize("budget", [-1, 101, 1.5, -0.1, np.nan, None, "7", [7]])
 def test_bad_budgets_are_refused(fitted, budget):
-    with pytest.raises(ValueError, match="`budget` must be"):
+    with pytest.raises(ValueError, match=r"'budget' parameter .* must be"):
         fitted.calibrate(table(100, seed=2), budget)
 
 
@@ -294,6 +292,7 @@ def test_few_rows_suffice():
         ("latent_dim", 0),
         ("latent_dim", 1.5),
         ("hidden_units", (0,)),
+        ("hidden_units", (8, 2.5)),
         ("hidden_units", 64),
         ("noise", 0.0),
         ("noise", "much"),
@@ -304,14 +303,14 @@ def test_few_rows_suffice():
         ("validation_fraction", 0.0),
         ("validation_fraction", 1.0),
         ("steps", 0),
-        ("steps", True),
+        ("steps", None),
         ("batch_size", 2.5),
         ("learning_rate", np.nan),
         ("random_state", "seed"),
     ],
 )
 def test_bad_arguments_are_refused(name, value):
-    with pytest.raises(ValueError, match=f"{name}|RandomState"):
+    with pytest.raises(ValueError, match=f"[`']{name}[`'].* must be"):
         AnomalyDetector(**QUICK | {name: value}).fit(numbers())
 
 
@@ -366,27 +365,12 @@ def test_saved_and_loaded(fitted, tmp_path):
     )
 
 
-def test_damaged_and_foreign_files_are_refused(fitted, tmp_path):
+def test_other_files_are_refused(fitted, tmp_path):
+    """`test_archive.py` has every kind of damage."""
     path = tmp_path / "detector.npz"
     fitted.save(path)
-    content, frame = path.read_bytes(), table(20, seed=1)
-    for length in (0, 10, len(content) // 2, len(content) - 1):
-        path.write_bytes(content[:length])
-        with pytest.raises(ValueError, match="written by"):
-            AnomalyDetector.load(path)
-    for position in range(0, len(content), len(content) // 60):
-        path.write_bytes(content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :])
-        try:
-            loaded = AnomalyDetector.load(path)
-        except ValueError as error:
-            assert "written by AnomalyDetector.save" in str(error)
-        else:  # a byte that says nothing, such as a date within the archive
-            np.testing.assert_array_equal(loaded.score_samples(frame), fitted.score_samples(frame))
-    np.savez(path, about=json.dumps({"format": "another"}))
-    with pytest.raises(ValueError, match="another"):
-        AnomalyDetector.load(path)
-    np.savez(path, about=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match="allow_pickle"):
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"`path` must be a file written by AnomalyDetector.save"):
         AnomalyDetector.load(path)
     with pytest.raises(FileNotFoundError):
         AnomalyDetector.load(tmp_path / "nothing.npz")
@@ -450,13 +434,13 @@ def test_a_saved_detector_scores_the_same_under_another_dtype_policy(tmp_path):
     np.testing.assert_array_equal(loaded.score_samples(rows), detector.score_samples(rows))
 
 
-def test_parameters_changed_since_the_fit_do_not_reach_the_file(tmp_path):
+def test_parameters_changed_since_the_fit_do_not_change_what_is_saved(tmp_path):
     rows = np.random.default_rng(0).normal(size=(60, 3))
     detector = AnomalyDetector(**QUICK, latent_dim=2).fit(rows).set_params(latent_dim=3)
     detector.save(tmp_path / "detector.npz")
     loaded = AnomalyDetector.load(tmp_path / "detector.npz")
-    assert loaded.latent_dim == 2
     np.testing.assert_array_equal(loaded.score_samples(rows), detector.score_samples(rows))
+    assert loaded.get_params() == detector.get_params()
 
 
 @pytest.mark.parametrize("value", [1e200, 1.7e308, 1e-170])

@@ -1,7 +1,5 @@
 """The detector of defects in surfaces, on the backend of this process."""
 
-import json
-import zipfile
 from copy import copy
 
 import keras
@@ -13,13 +11,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
+from dlarch_keras import ImageAnomalyDetector
+from dlarch_keras.anomaly_detection.surface import RandomRectangles, surface_decoder, surface_encoder
 from dlarch_keras.datasets import add_defects
-from dlarch_keras.anomaly_detection.image import (
-    ImageAnomalyDetector,
-    RandomRectangles,
-    surface_decoder,
-    surface_encoder,
-)
 from tests.support.bad_input import bad_arrays
 
 SMALL = {"filters": (4, 4), "latent_channels": 4, "patch_size": 16, "batch_size": 4, "random_state": 0}
@@ -162,24 +156,19 @@ def test_save_and_load(fitted, tmp_path):
     np.testing.assert_array_equal(loaded.error_map(x), fitted.error_map(x))
     np.testing.assert_array_equal(loaded.decision_function(x), fitted.decision_function(x))
     assert loaded.get_params() == fitted.get_params()
-    with zipfile.ZipFile(path) as archive:
-        assert sorted(archive.namelist()) == ["detector.json", "model.keras"]
-        json.loads(archive.read("detector.json"))
     copy(fitted).set_params(steps=np.int64(2), random_state=np.random.RandomState(0)).save(path)
     assert ImageAnomalyDetector.load(path).get_params()["random_state"] is None
 
 
 def test_other_files_are_refused(tmp_path):
+    """`test_archive.py` has every kind of damage."""
     path = tmp_path / "detector.zip"
     with pytest.raises(FileNotFoundError):
         ImageAnomalyDetector.load(path)
     path.write_text("no archive")
-    with pytest.raises(ValueError, match="`path` must be a file that save"):
-        ImageAnomalyDetector.load(path)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("something.json", "{}")
-    with pytest.raises(ValueError, match="`path` must be a file that save"):
-        ImageAnomalyDetector.load(path)
+    for bad in (path, tmp_path):
+        with pytest.raises(ValueError, match=r"`path` must be a file written by ImageAnomalyDetector.save"):
+            ImageAnomalyDetector.load(bad)
 
 
 def test_rectangles_by_what_they_change():
@@ -250,7 +239,7 @@ def test_constant_or_equal_images_are_learned_as_normal(x):
         "patch_size": [7, 0, 16.0, None],
         "steps": [0, -1, 2.5, None],
         "batch_size": [0, None],
-        "learning_rate": [0, -1, None, True],
+        "learning_rate": [0, -1, None],
         "contamination": [0, 0.6, "auto", np.nan],
         "validation_fraction": [0, 1, None],
         "random_state": ["seed", -1],
@@ -258,7 +247,7 @@ def test_constant_or_equal_images_are_learned_as_normal(x):
 )
 def test_bad_parameters_are_refused_by_fit(name, values):
     for value in values:
-        with pytest.raises(ValueError, match=name if name != "random_state" else "seed|Seed"):
+        with pytest.raises(ValueError, match=f"[`']{name}[`'].* must be"):
             small(**{name: value}).fit(surfaces())
 
 
@@ -271,25 +260,5 @@ def test_rectangles_keep_the_policys_dtype(policy):
 
 def test_parameters_changed_after_the_fit_are_checked():
     fitted = small().fit(surfaces()).set_params(error="mae")
-    with pytest.raises(ValueError, match="`error` must"):
+    with pytest.raises(ValueError, match=r"'error' parameter .* must be"):
         fitted.score_samples(surfaces())
-
-
-@pytest.mark.parametrize("content", ["{}", "[]", '{"parameters": {"filters": [4, 4], "new": 1}}', None])
-def test_archives_that_save_did_not_write(content, tmp_path):
-    path = tmp_path / "detector.zip"
-    small().fit(surfaces()).save(path)
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    if content is None:
-        other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        other.save(tmp_path / "other.keras")
-        parts["model.keras"] = (tmp_path / "other.keras").read_bytes()
-    else:
-        parts["detector.json"] = content
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, part in parts.items():
-            archive.writestr(name, part)
-    for bad in (path, tmp_path):
-        with pytest.raises(ValueError, match="`path` must be a file"):
-            ImageAnomalyDetector.load(bad)

@@ -1,120 +1,30 @@
-"""Finds defects in images of surfaces: an autoencoder repaints the image as it should be, and what differs is marked.
+"""Finds defects in images of surfaces: an autoencoder repaints an image as it should be, and what differs is marked.
 
-The training images are corrupted by random rectangles, and the network learns to return them clean. So it copies what
-it knows, fine structure included, and replaces what it does not: its code can be wide, and its error on normal surfaces
-small, where a narrow code would blur both (Collin & De Vleeschouwer, "Improved anomaly detection by training an
-autoencoder with skip connections on images corrupted with stain-shaped noise", ICPR 2020).
+    error map = Gaussian * mean over channels of (image - reconstruction)², or of 1 - SSIM
+    score     = - mean of the error map's largest values
+
+`surface.py` has the network, and says what it learns.
 """
 
-import json
-import math
-import numbers
-import tempfile
-import zipfile
-from pathlib import Path
+from numbers import Integral, Real
+from typing import ClassVar
 
 import keras
 import numpy as np
-from keras import layers, ops
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..core import validation
 from ..autoencoder import Autoencoder
-from ..denoising_autoencoder import Corruption
-from ..networks import HiddenLayers
-from ..core.archive import replacing
-from ..core import forward
+from ..core import forward, validation
+from ..core.archive import read_archive, write_archive
+from ..networks import seed_stream
+from .surface import STRIDE, surface_decoder, surface_encoder
 
 WINDOW = 11  # pixels on a side of SSIM's window (Wang et al. 2004), and the smallest image
-STRIDE = 4  # the network's
-
-
-@keras.saving.register_keras_serializable(package="dlarch_keras")
-class RandomRectangles(Corruption):
-    """Covers random rectangles of an image with a flat shade, a change of brightness, or noise; only in training.
-
-    Images come and go as `(n, height, width, channels)` in [0, 1]. Sides from 1 pixel to `largest`, uniform on a log
-    scale, and opacity from .3 to 1: thin lines, specks and patches.
-
-    Args:
-        count: rectangles in each image.
-        largest: longest side in pixels.
-        seed: integer, or None for different rectangles each time.
-    """
-
-    def __init__(self, count=3, largest=24, seed=None, **kwargs):
-        super().__init__(seed, **kwargs)
-        self.count = validation.whole("count", count, 0)
-        self.largest = validation.whole("largest", largest, 1)
-
-    def corrupt(self, x):
-        dtype, x = x.dtype, ops.cast(x, "float32")
-        n, height, width, channels = ops.shape(x)
-        rows = ops.reshape(ops.arange(height, dtype="float32"), (1, -1, 1, 1))
-        columns = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, -1, 1))
-        for _ in range(self.count):
-            inside = self._within(rows, height, n) & self._within(columns, width, n)
-            opacity = self._uniform((n, 1, 1, 1), 0.3) * ops.cast(inside, "float32")
-            shade, kind = self._uniform((n, 1, 1, channels)), self._uniform((n, 1, 1, 1))
-            shifted, noise = ops.clip(x + 2 * shade - 1, 0, 1), self._uniform((n, height, width, channels))
-            x += opacity * (ops.where(kind < 0.5, shade, ops.where(kind < 0.75, shifted, noise)) - x)
-        return ops.cast(x, dtype)
-
-    def _within(self, positions, length, n):
-        centre = self._uniform((n, 1, 1, 1)) * ops.cast(length, "float32")
-        side = ops.exp(self._uniform((n, 1, 1, 1)) * math.log(self.largest))
-        return ops.abs(positions - centre) <= side / 2
-
-    def _uniform(self, shape, low=0.0):
-        return keras.random.uniform(shape, low, 1.0, seed=self.seed_generator)
-
-    def get_config(self):
-        return {**super().get_config(), "count": self.count, "largest": self.largest}
-
-
-def surface_encoder(channels, filters=(32, 48), latent_channels=32, seed=None, name="encoder"):
-    """Fully convolutional encoder: corruption while training, two halvings, dilated context, a code at half the size.
-
-    Args:
-        channels: of the images.
-        filters: channels at half and at a quarter of the image's size.
-        latent_channels: of the code.
-        seed: integer, or None for different weights and corruptions each time.
-        name: the network's name.
-
-    Returns:
-        `keras.Model`: `(n, height, width, channels)` → `(n, height / 2, width / 2, latent_channels)`, for any height
-        and width that 4 divides.
-    """
-    hidden = HiddenLayers("relu", False, seed)
-    inputs = keras.Input((None, None, channels))
-    x = RandomRectangles(seed=seed)(inputs)
-    fine = x = hidden(layers.Conv2D, x, filters[0], 5, 2, "same")
-    x = hidden(layers.Conv2D, x, filters[1], 3, 2, "same")
-    for dilation in (1, 2, 4, 2):  # sees about 90 pixels across: enough to tell what belongs there
-        x = layers.add([x, hidden(layers.Conv2D, x, filters[1], 3, 1, "same", None, dilation)])
-    x = hidden(layers.Conv2DTranspose, x, filters[0], 3, 2, "same")
-    code = hidden(layers.Conv2D, layers.concatenate([fine, x]), latent_channels, 3, 1, "same")
-    return keras.Model(inputs, code, name=name)
-
-
-def surface_decoder(channels, latent_channels=32, seed=None, name="decoder"):
-    """Fully convolutional decoder from a code at half the size to pixels; `surface_encoder`'s counterpart.
-
-    Args: as there.
-
-    Returns:
-        `keras.Model`: `(n, height / 2, width / 2, latent_channels)` → `(n, height, width, channels)`.
-    """
-    hidden = HiddenLayers("relu", False, seed)
-    code = keras.Input((None, None, latent_channels))
-    x = hidden(layers.Conv2DTranspose, code, 16, 4, 2, "same")
-    outputs = layers.Conv2D(channels, 3, padding="same", kernel_initializer=hidden.initializer(), dtype="float32")(x)
-    return keras.Model(code, outputs, name=name)
 
 
 class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
@@ -138,6 +48,20 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         offset_: the score at the threshold.
         channels_: of the images.
     """
+
+    _parameter_constraints: ClassVar = {  # `filters` are checked by `fit`
+        "latent_channels": [Interval(Integral, 1, None, closed="left")],
+        "error": [StrOptions({"mse", "ssim"})],
+        "smoothing": [Interval(Real, 0, np.inf, closed="left")],
+        "top_fraction": [Interval(Real, 0, 1, closed="right")],
+        "patch_size": [Interval(Integral, 8, None, closed="left")],
+        "steps": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, 1, closed="right")],
+        "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
+        "random_state": ["random_state"],
+    }
 
     def __init__(
         self,
@@ -180,16 +104,17 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         Raises:
             ValueError: for other images, or a parameter out of range.
         """
-        self._check_parameters()
+        self._validate_params()
+        filters = validation.positive_ints("filters", self.filters, length=2)
         X = _images(X, None)
         if len(X) < 2:
             raise ValueError("`X` must hold at least 2 images, one of them to hold back: cut a large image into tiles.")
-        seed = int(check_random_state(self.random_state).randint(2**30))
         held_back = min(max(round(self.validation_fraction * len(X)), 1), len(X) - 1)
-        channels = X.shape[-1]
+        seed = int(check_random_state(self.random_state).randint(2**30))
+        seeds, channels = seed_stream(seed), X.shape[-1]
         model = Autoencoder(
-            surface_encoder(channels, self.filters, self.latent_channels, seed),
-            surface_decoder(channels, self.latent_channels, seed + 1000),
+            surface_encoder(channels, filters, self.latent_channels, seeds),
+            surface_decoder(channels, self.latent_channels, seeds),
         )
         model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)))
         patches = _RandomPatches(X[:-held_back], self.patch_size, self.steps, self.batch_size, seed)
@@ -220,7 +145,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         Returns:
             `(n, height, width)`, at least 0: squared differences or 1 - SSIM, mean over channels, smoothed.
         """
-        self._check_parameters()  # set_params() may have changed them since fit()
+        self._validate_params()  # set_params() may have changed them since fit()
         reconstructions = self.reconstruct(X)
         X = _images(X, self.channels_)
         if self.error == "mse":
@@ -244,16 +169,10 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def save(self, path):
-        """Write the fitted detector to one file, a zip archive of JSON and a `.keras` model, without pickle."""
+        """Write the fitted detector to one file, an archive of JSON and a `.keras` model, without pickle."""
         check_is_fitted(self)
-        state = {"parameters": self.get_params(), "offset": self.offset_, "channels": self.channels_}
-        if not isinstance(self.random_state, (numbers.Integral, type(None))):
-            state["parameters"]["random_state"] = None  # a generator in some state is no parameter to write down
-        with replacing(path) as part, tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(part, "w") as archive:
-            model = Path(folder) / "model.keras"
-            self.autoencoder_.save(model)
-            archive.write(model, model.name)
-            archive.writestr("detector.json", json.dumps(state, default=np.generic.item))
+        settings = {"parameters": self.get_params(), "offset": self.offset_, "channels": self.channels_}
+        write_archive(path, "ImageAnomalyDetector", settings, models={"autoencoder": self.autoencoder_})
 
     @classmethod
     def load(cls, path):
@@ -263,38 +182,12 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
             ValueError: for a file that is not such an archive.
             FileNotFoundError: there is no file.
         """
-        try:
-            with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-                state = json.loads(archive.read("detector.json"))
-                model = keras.saving.load_model(archive.extract("model.keras", folder))
-            detector = cls(**state["parameters"] | {"filters": tuple(state["parameters"]["filters"])})
-            detector.autoencoder_, detector.offset_, detector.channels_ = model, state["offset"], state["channels"]
-            if not isinstance(model, Autoencoder):
-                raise ValueError(f"a {type(model).__name__}")
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # a damaged archive can make its readers raise almost anything
-            raise ValueError(f"`path` must be a file that save() wrote, got {path}: {error}") from error
+        settings, _, models = read_archive(path, "ImageAnomalyDetector")
+        parameters = settings["parameters"]
+        detector = cls(**parameters | {"filters": tuple(parameters["filters"])})
+        detector.autoencoder_ = models["autoencoder"]
+        detector.offset_, detector.channels_ = settings["offset"], settings["channels"]
         return detector
-
-    def _check_parameters(self):
-        if self.error not in ("mse", "ssim"):
-            raise ValueError(f'`error` must be "mse" or "ssim", got {self.error!r}.')
-        if not isinstance(self.filters, (tuple, list)) or len(self.filters) != 2:
-            raise ValueError(f"`filters` must be two numbers of channels, got {self.filters!r}.")
-        whole = {name: getattr(self, name) for name in ("latent_channels", "patch_size", "steps", "batch_size")}
-        for name, value in {**whole, "filters": self.filters[0], "filters ": self.filters[1]}.items():
-            validation.whole(name.strip(), value, 8 if name == "patch_size" else 1)
-        validation.number("smoothing", self.smoothing)
-        for name, most in {
-            "contamination": 0.5,
-            "validation_fraction": 0.5,
-            "top_fraction": 1,
-            "learning_rate": 1,
-        }.items():
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < value <= most:
-                raise ValueError(f"`{name}` must lie within (0, {most}], got {value!r}.")
 
 
 class _RandomPatches(keras.utils.PyDataset):

@@ -26,7 +26,7 @@ def own_seeds(model):
 
     number = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, "int64")
     shift = tf.stack([number * _STRIDE, 0])
-    states = model._seed_states().values()
+    states = model.seed_states().values()
     for state in states:
         state.assign(state + shift)
     yield

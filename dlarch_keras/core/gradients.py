@@ -37,7 +37,7 @@ def value_and_grad(loss, variables):
     if _differentiating.get():
         raise ValueError("`loss` must not call value_and_grad itself, got one within another.")
     model = current_model.get()
-    optimizer = model._optimizer_of(variables) if model is not None else None
+    optimizer = model.optimizer_of(variables) if model is not None else None
 
     def objective(result):
         value = result[0] if isinstance(result, tuple) else result
@@ -65,7 +65,7 @@ def _torch_value_and_grad(loss, objective, variables):
     import torch
 
     model = current_model.get()
-    assigns = model is not None and model._assigns_kernels
+    assigns = model is not None and model.assigns_kernels
     with torch.autograd.graph.allow_mutation_on_saved_tensors() if assigns else contextlib.nullcontext():
         result = loss()
         tensors = [variable.value for variable in variables]
@@ -215,78 +215,3 @@ class RecordingScope(keras.StatelessScope):
     def add_update(self, update):
         self.updated[id(update[0])] = update[0]
         super().add_update(update)
-
-
-class CompositeOptimizer(keras.optimizers.Optimizer):
-    """Several optimizers, one for each group of variables, that are one optimizer to Keras.
-
-    Keras's trainers thread the variables of `model.optimizer` through compiled steps, save and restore them; this is
-    how they get to see those of every member. Learning-rate callbacks find the members in `optimizers`.
-
-    Args:
-        members: dictionary of optimizers, in the order in which their variables are listed.
-        groups: dictionary with the same keys: the variables that each member trains.
-    """
-
-    def __init__(self, members, groups):
-        super().__init__(learning_rate=0.0, name="composite_optimizer")
-        self._members = dict(members)
-        self._groups = {name: list(variables) for name, variables in groups.items()}
-        for name, member in self._members.items():
-            if not member.built:
-                member.build(self._groups[name])
-        super().build([variable for group in self._groups.values() for variable in group])
-
-    def __getitem__(self, name):
-        return self._members[name]
-
-    @property
-    def optimizers(self):
-        return list(self._members.values())
-
-    @property
-    def variables(self):
-        return [variable for member in self.optimizers for variable in member.variables]
-
-    @property
-    def iterations(self):
-        return self.optimizers[0].iterations
-
-    @property
-    def learning_rate(self):
-        raise AttributeError(
-            f"Each optimizer has its own: optimizer[name].learning_rate, name in {list(self._members)}."
-        )
-
-    @learning_rate.setter
-    def learning_rate(self, value):
-        raise AttributeError(
-            f"Each optimizer has its own: optimizer[name].learning_rate, name in {list(self._members)}."
-        )
-
-    def of(self, variables):
-        """The member that trains `variables`.
-
-        Raises:
-            ValueError: if no single member does.
-        """
-        wanted = {id(variable) for variable in variables}
-        for name, group in self._groups.items():
-            if wanted <= {id(variable) for variable in group}:
-                return self._members[name]
-        raise ValueError(
-            f"`variables` must belong to one of {list(self._groups)}, got {[variable.path for variable in variables]}."
-        )
-
-    def finalize_variable_values(self, var_list):
-        for name, member in self._members.items():
-            member.finalize_variable_values(self._groups[name])
-
-    def apply(self, grads, trainable_variables=None):
-        raise ValueError(f"Apply gradients with one member, `optimizer[name]`, where name is in {list(self._members)}.")
-
-    def save_own_variables(self, store):
-        """Nothing: Keras saves each member through `optimizers`."""
-
-    def load_own_variables(self, store):
-        """Nothing: Keras loads each member through `optimizers`."""

@@ -1,9 +1,51 @@
 """What good input is, and the errors for the rest: `ValueError`s that name the argument."""
 
+import math
 import numbers
 
 import keras
 import numpy as np
+
+from .network_validation import (
+    connected,
+    last_activation,
+    logits,
+    network,
+    no_shared_layers,
+    output_range,
+    shape,
+    upscaling_factor,
+)
+
+__all__ = [
+    "array",
+    "batch",
+    "choice",
+    "condition",
+    "connected",
+    "data",
+    "data_range",
+    "groups",
+    "inputs",
+    "is_input",
+    "is_stream",
+    "labels",
+    "last_activation",
+    "logits",
+    "network",
+    "no_shared_layers",
+    "non_negative_int",
+    "number",
+    "output_range",
+    "pair_labels",
+    "positive_int",
+    "positive_ints",
+    "probabilities",
+    "random",
+    "shape",
+    "upscaling_factor",
+    "weights",
+]
 
 
 def is_stream(data):
@@ -13,7 +55,7 @@ def is_stream(data):
     return not hasattr(data, "__array__") and not keras.ops.is_tensor(data)
 
 
-def array(name, value, shape, minimum=-np.inf, maximum=np.inf):
+def array(name, value, shape, minimum=-np.inf, maximum=np.inf, hint=""):
     """Return `value` as a NumPy array, or say what is wrong with it.
 
     Args:
@@ -21,6 +63,7 @@ def array(name, value, shape, minimum=-np.inf, maximum=np.inf):
         value: array, tensor or data frame; or a `keras.KerasTensor`, of which only shape and dtype are looked at.
         shape: tuple of lengths, None where any length will do.
         minimum, maximum: the range that every element lies in.
+        hint: what to do about values out of the range, for the message.
 
     Returns:
         `numpy.ndarray`; a `keras.KerasTensor` comes back as it is.
@@ -38,8 +81,8 @@ def array(name, value, shape, minimum=-np.inf, maximum=np.inf):
         except ValueError as error:  # rows of unequal length
             raise ValueError(f"{expected}, got a {type(value).__name__} that is not one: {error}") from error
     if "float" not in str(value.dtype):
-        hint = ": divide pixels by 255" if maximum == 1 and "int" in str(value.dtype) else ""
-        raise ValueError(f"{expected}, got dtype {value.dtype}{hint}.")
+        scale = ": divide pixels by 255" if maximum == 1 and "int" in str(value.dtype) else ""
+        raise ValueError(f"{expected}, got dtype {value.dtype}{scale}.")
     matches = len(value.shape) == len(shape) and all(
         wanted is None or length is None or length == wanted for length, wanted in zip(value.shape, shape)
     )
@@ -48,17 +91,25 @@ def array(name, value, shape, minimum=-np.inf, maximum=np.inf):
     if 0 in value.shape:
         raise ValueError(f"{expected}, got an empty one: shape {tuple(value.shape)}.")
     if not isinstance(value, keras.KerasTensor):
-        _values(name, value, minimum, maximum)
+        _values(name, value, minimum, maximum, hint)
     return value
 
 
-def _values(name, value, minimum, maximum):
+def data(name, value, shape, data_range):
+    """`array` for a model's data: every element lies within `data_range`, or anywhere if that is None."""
+    hint = ": scale the data, or pass the model its data_range, None for values without bounds"
+    return array(name, value, shape, *(data_range or ()), hint=hint)
+
+
+def _values(name, value, minimum, maximum, hint):
     low, high = value.min(), value.max()  # NaN if any element is
     if not (np.isfinite(low) and np.isfinite(high)):
         count = int(np.sum(~np.isfinite(value)))
         raise ValueError(f"`{name}` must be finite, got {count} elements that are NaN or infinite.")
     if low < minimum or high > maximum:
-        raise ValueError(f"`{name}` must lie within [{minimum}, {maximum}], got values from {low:.6g} to {high:.6g}.")
+        raise ValueError(
+            f"`{name}` must lie within [{minimum:g}, {maximum:g}], got values from {low:.6g} to {high:.6g}{hint}."
+        )
 
 
 def condition(name, value, width, count=None):
@@ -68,15 +119,19 @@ def condition(name, value, width, count=None):
         name: the argument's name, for the message.
         value: class labels, integers of shape `(n,)` from 0 to `width - 1`, or attributes, floats of shape
             `(n, width)`; or a `keras.KerasTensor` of such a form.
-        width: number of classes or attributes.
+        width: number of classes or attributes; 0 for a model that takes no condition.
         count: the n expected; None for any.
 
     Returns:
-        `(n, width)`, NumPy; labels become one-hot rows. A `keras.KerasTensor` comes back as it is.
+        `(n, width)`, NumPy; labels become one-hot rows. A `keras.KerasTensor` comes back as it is. None for width 0.
 
     Raises:
         ValueError: for anything else.
     """
+    if not width:
+        if value is not None:
+            raise ValueError(f"`{name}` must be left out: these networks take no condition.")
+        return None
     if value is None:
         raise ValueError(f"`{name}` must hold a class label or a row of attributes for each example, got None.")
     if not isinstance(value, keras.KerasTensor):
@@ -90,6 +145,15 @@ def condition(name, value, width, count=None):
     if value.min() < 0 or value.max() >= width:
         raise ValueError(f"`{name}` must hold labels from 0 to {width - 1}, got {value.min()} to {value.max()}.")
     return np.eye(width, dtype="float32")[value]
+
+
+def inputs(name, value, condition_dim):
+    """Return what `call` takes, `(x,)`, or `(x, condition)` for a conditional model; or raise a `ValueError`."""
+    if not condition_dim:
+        return (value,)
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError(f"`{name}` must be [examples, condition], got {type(value).__name__}.")
+    return value
 
 
 def labels(name, value, count=None):
@@ -162,17 +226,22 @@ def _as_array(value, expected):
         raise ValueError(f"{expected}, got a {type(value).__name__} that is no array: {error}") from error
 
 
-def whole(name, value, minimum):
+def positive_int(name, value, minimum=1):
     """Return `value`, a whole number of at least `minimum`, or raise a `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
         raise ValueError(f"`{name}` must be a whole number of at least {minimum}, got {value!r}.")
     return int(value)
 
 
-def wholes(name, values, length=None):
+def non_negative_int(name, value):
+    """Return `value`, a whole number from 0 on, or raise a `ValueError`."""
+    return positive_int(name, value, minimum=0)
+
+
+def positive_ints(name, values, length=None):
     """The tuple of `values`, whole numbers of at least 1, `length` of them or one or more; or raise a `ValueError`."""
     try:
-        sizes = tuple(whole(name, value, 1) for value in values)
+        sizes = tuple(positive_int(name, value) for value in values)
     except (TypeError, ValueError):  # no sequence, or not of such numbers
         sizes = ()
     if not sizes or length not in (None, len(sizes)):
@@ -181,13 +250,62 @@ def wholes(name, values, length=None):
     return sizes
 
 
-def number(name, value, above=None):
-    """Return `value`, a finite number from 0 on, or greater than `above`, or raise a `ValueError`."""
+def number(name, value, above=None, below=np.inf, at_most=np.inf):
+    """Return `value`, a finite number from 0 on (or above `above`) within the upper bounds, or raise a `ValueError`."""
     good = isinstance(value, numbers.Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not good or (value < 0 if above is None else value <= above):
+    if not good or (value < 0 if above is None else value <= above) or value >= below or value > at_most:
         expected = "from 0 on" if above is None else f"greater than {above}"
+        expected += f", less than {below}" if below < np.inf else f", at most {at_most}" if at_most < np.inf else ""
         raise ValueError(f"`{name}` must be a number {expected}, got {value!r}.")
     return float(value)
+
+
+def data_range(value):
+    """Return the lowest and the highest value that data may have, or None for any; or raise a `ValueError`."""
+    if value is None:
+        return None
+    try:
+        low, high = (float(bound) for bound in value)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not low < high:
+        raise ValueError(f"`data_range` must be a pair (low, high), or None for values without bounds, got {value!r}.")
+    return low, high
+
+
+def probabilities(name, value, data_range):
+    """Raise a `ValueError` for a loss or likelihood of probabilities where the data has another range than [0, 1]."""
+    if data_range != (0, 1):
+        raise ValueError(f"`{name}` must be another one for data in {data_range}, got {value!r}, for data in [0, 1].")
+
+
+def choice(name, value, choices):
+    """Raise a `ValueError` unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {choices}, got {value!r}.")
+
+
+def is_input(y, x):
+    """Whether the target `y` is left out, or is the input `x` itself, as far as can be told within a step."""
+    alike = isinstance(y, keras.KerasTensor) and y.shape == x.shape
+    return y is None or y is x or alike
+
+
+def batch(count, minimum):
+    """Raise a `ValueError` for a batch of fewer than `minimum` examples; None is an unknown number."""
+    if count is not None and count < minimum:
+        raise ValueError(
+            f"`batch_size` must leave {minimum} or more examples to each batch, the last one included, "
+            f"got one of {count}."
+        )
+
+
+def weights(name, value, count):
+    """Raise a `ValueError` unless `value` holds one number for each of `count` examples."""
+    if math.prod(np.shape(value)) != count:
+        raise ValueError(
+            f"`{name}` must hold one weight for each of {count} examples, got shape {tuple(np.shape(value))}."
+        )
 
 
 def random(name, seed):
@@ -196,61 +314,3 @@ def random(name, seed):
         return np.random.default_rng(seed)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`{name}` must be an integer from 0 on, or None, got {seed!r}.") from error
-
-
-def network(name, value, inputs=1, outputs=1):
-    """Raise a `ValueError` unless `value` is a built Keras model with so many inputs and outputs."""
-    if not isinstance(value, keras.Model):
-        raise ValueError(f"`{name}` must be a keras.Model, got {type(value).__name__}.")
-    if not value.built or not hasattr(value, "input_shape"):
-        raise ValueError(f"`{name}` must be built, got a network without a keras.Input at its start.")
-    for kind, wanted, shape in (("input", inputs, value.input_shape), ("output", outputs, value.output_shape)):
-        if (len(shape) if isinstance(shape, list) else 1) != wanted:
-            raise ValueError(f"`{name}` must have {wanted} {kind}{'s' * (wanted > 1)}, got {kind} shapes {shape}.")
-
-
-def connected(first_name, first, second_name, second):
-    """Raise a `ValueError` unless the output of network `first` fits the input of `second`, and they share no layer."""
-    if first.output_shape[1:] != second.input_shape[1:]:
-        raise ValueError(
-            f"`{second_name}` must take what `{first_name}` returns, of shape {first.output_shape[1:]}, "
-            f"got an input of shape {second.input_shape[1:]}."
-        )
-    apart(first_name, first, second_name, second)
-
-
-def apart(first_name, first, second_name, second):
-    """Raise a `ValueError` if two networks share a layer."""
-    if {id(variable) for variable in first.variables} & {id(variable) for variable in second.variables}:
-        # Keras saves such a model, and cannot load it.
-        raise ValueError(f"`{second_name}` must have variables of its own, got some of `{first_name}`'s.")
-
-
-def pixels(name, network):
-    """Raise a `ValueError` if what `network` makes of numbers from -2 to 2 leaves [0, 1]."""
-    rng = np.random.default_rng(0)
-    inputs = [rng.uniform(-2, 2, (2, *(64 if n is None else n for n in each.shape[1:]))) for each in network.inputs]
-    inputs = [x.astype("float32") for x in inputs]
-    made = keras.ops.convert_to_numpy(network(inputs if len(inputs) > 1 else inputs[0], training=False))
-    if made.min() < 0 or made.max() > 1:
-        raise ValueError(
-            f"`{name}` must return pixels in [0, 1], by a sigmoid at its end for instance, "
-            f"got values from {made.min():.3g} to {made.max():.3g}."
-        )
-
-
-def logits(name, network):
-    """Raise a `ValueError` if `network` ends in a sigmoid, for a loss that applies one itself."""
-    if _ends_in_sigmoid(network):
-        raise ValueError(f"`{name}` must end in logits, got a network that ends in a sigmoid.")
-
-
-def _ends_in_sigmoid(network):
-    for operation in reversed(getattr(network, "operations", network.layers)):
-        if isinstance(operation, keras.Model):
-            return _ends_in_sigmoid(operation)
-        if hasattr(operation, "activation"):
-            return operation.activation is keras.activations.sigmoid
-        if type(operation).__name__ == "Sigmoid":  # keras.ops.sigmoid
-            return True
-    return False

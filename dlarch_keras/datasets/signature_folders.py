@@ -151,7 +151,7 @@ def preprocess_signature(image, size=SIZE):
 def _check_size(size):
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         raise ValueError(f"`size` must be a pair, height and width, got {size!r}.")
-    return [validation.whole("size", length, SMALLEST) for length in size]
+    return [validation.positive_int("size", length, SMALLEST) for length in size]
 
 
 def _grey(image):

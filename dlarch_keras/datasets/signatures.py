@@ -87,10 +87,10 @@ def make_signatures(writers, genuine=10, forged=10, skill=SKILL, seed=0, size=SI
     Raises:
         ValueError: for numbers out of range.
     """
-    validation.whole("writers", writers, 1)
-    validation.whole("genuine", genuine, 1)
-    validation.whole("forged", forged, 0)
-    validation.whole("seed", seed, 0)
+    validation.positive_int("writers", writers)
+    validation.positive_int("genuine", genuine)
+    validation.non_negative_int("forged", forged)
+    validation.non_negative_int("seed", seed)
     if validation.number("skill", skill) > 1:
         raise ValueError(f"`skill` must be a number from 0 to 1, got {skill!r}.")
     images = []

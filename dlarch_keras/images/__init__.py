@@ -1,0 +1,1 @@
+"""Images without a network in it: resampling, tiles, patches."""

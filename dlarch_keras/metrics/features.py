@@ -15,10 +15,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from dlarch_keras.core import validation
+from dlarch_keras.core import forward, validation
 from dlarch_keras.datasets.scenes import SOLIDS
 from dlarch_keras.metrics.generation import effective_classes, frechet_distance
-from dlarch_keras.core import forward
 
 SHAPE = (28, 28, 1)
 IMAGES = 10_000  # on each side of a Fréchet distance

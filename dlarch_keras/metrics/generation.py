@@ -88,11 +88,11 @@ def kernel_distance(features, reference, subsets=100, subset_size=1000, seed=0):
     """
     features = _rows("features", features).astype("float64")
     reference = _rows("reference", reference, features.shape[1]).astype("float64")
-    size = min(validation.whole("subset_size", subset_size, 2), len(features), len(reference))
+    size = min(validation.positive_int("subset_size", subset_size, 2), len(features), len(reference))
     rng = validation.random("seed", seed)
     distances = [
         _squared_mmd(*(rows[rng.choice(len(rows), size, replace=False)] for rows in (features, reference)))
-        for _ in range(validation.whole("subsets", subsets, 1))
+        for _ in range(validation.positive_int("subsets", subsets))
     ]
     return float(np.mean(distances)), float(np.std(distances))
 
@@ -120,7 +120,7 @@ def precision_recall(features, reference, neighbours=3):
     """
     features = _rows("features", features).astype("float64")
     reference = _rows("reference", reference, features.shape[1]).astype("float64")
-    neighbours = validation.whole("neighbours", neighbours, 1)
+    neighbours = validation.positive_int("neighbours", neighbours)
     least = min(len(features), len(reference))
     if neighbours >= least:
         raise ValueError(f"`neighbours` must be less than the number of rows, {least}, got {neighbours}.")
@@ -145,7 +145,7 @@ def effective_classes(labels, classes):
     Returns:
         Number from 1 (all alike) to `classes` (evenly spread).
     """
-    rows = validation.condition("labels", labels, validation.whole("classes", classes, 1)).astype("float64")
+    rows = validation.condition("labels", labels, validation.positive_int("classes", classes)).astype("float64")
     if rows.min() < 0 or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
         raise ValueError("`labels` must be integers, or probabilities that add up to 1 in each row, got other numbers.")
     shares = rows.mean(axis=0)

@@ -45,8 +45,8 @@ def n_way_accuracy(embeddings, y, ways=20, shots=1, episodes=400, groups=None, p
     """
     embeddings = validation.array("embeddings", embeddings, (None, None))
     y = validation.labels("y", y, len(embeddings))
-    ways, shots = validation.whole("ways", ways, 2), validation.whole("shots", shots, 1)
-    episodes = validation.whole("episodes", episodes, 2)
+    ways, shots = validation.positive_int("ways", ways, 2), validation.positive_int("shots", shots)
+    episodes = validation.positive_int("episodes", episodes, 2)
     rng = validation.random("seed", seed)
     if not isinstance(prototypes, bool):
         raise ValueError(f"`prototypes` must be True or False, got {prototypes!r}.")
@@ -133,7 +133,7 @@ def expected_accuracy(same, different, ways):
     same = validation.array("same", same, (None,), minimum=0)
     different = np.sort(validation.array("different", different, (None,), minimum=0))
     farther = 1 - np.searchsorted(different, same, side="right") / len(different)
-    return float(np.mean(farther ** (validation.whole("ways", ways, 2) - 1)))
+    return float(np.mean(farther ** (validation.positive_int("ways", ways, 2) - 1)))
 
 
 def _distances(distance, queries, support):

@@ -156,7 +156,7 @@ def group_interval(statistic, groups, *arrays, level=0.95, resamples=1000, seed=
     interval = bootstrap(
         (np.arange(len(names)),),
         resampled,
-        n_resamples=validation.whole("resamples", resamples, 1),
+        n_resamples=validation.positive_int("resamples", resamples),
         confidence_level=level,
         method="percentile",
         vectorized=False,

@@ -1,45 +1,9 @@
-"""One-shot learning: a network that has learned to compare names what it has seen once.
+"""More to tell apart from the same images: turned ones as further classes, and each drawn again by another hand."""
 
-Koch, Zemel & Salakhutdinov, "Siamese neural networks for one-shot image recognition", ICML deep learning workshop 2015;
-the network of Vinyals et al., "Matching networks for one shot learning", NeurIPS 2016. Train it as a `SiameseNetwork`:
-
-    model = SiameseNetwork(convolutional_embedding(x.shape[1:]), NTXentLoss(0.1))
-    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps)))
-    batches = BalancedBatches(*with_rotations(x, y), classes=32, examples=4, steps=100, augment=jitter)
-    model.fit(batches, epochs=steps // 100)
-"""
-
-import keras
 import numpy as np
-from keras import layers
 from scipy import ndimage
 
-from .. import networks
 from ..core import validation
-
-
-def convolutional_embedding(image_shape, filters=(64, 64, 64, 64), seed=None):
-    """A 5×5 convolution of stride 2, then 3×3 ones, each with BatchNorm, ReLU and max pooling; a vector of length 1.
-
-    The first one, at full resolution, would take as long as all others together.
-
-    Args:
-        image_shape: `(height, width, channels)` of any size.
-        filters: channels of each convolution; each halves height and width, rounded up.
-        seed: integer, or None for different weights each time.
-
-    Returns:
-        `keras.Model`: `(n, *image_shape)` → `(n, d)`; for 28 × 28 pixels and four convolutions d = 4 · `filters[-1]`.
-    """
-    hidden = networks.HiddenLayers("relu", True, seed, momentum=0.95)
-    inputs = x = keras.Input(image_shape)
-    for number, count in enumerate(filters):
-        if number == 0:
-            x = hidden(layers.Conv2D, x, count, 5, 2, "same")
-        else:
-            x = layers.MaxPooling2D(2, padding="same")(hidden(layers.Conv2D, x, count, 3, 1, "same"))
-    code = layers.UnitNormalization(dtype="float32")(layers.Flatten()(x))
-    return keras.Model(inputs, code, name="embedding")
 
 
 def with_rotations(x, y):

@@ -58,7 +58,7 @@ def verification_trials(embeddings, writers, forged, references=REFERENCES, seed
     Returns:
         `Trials`.
     """
-    validation.whole("references", references, 1)
+    validation.positive_int("references", references)
     rng = validation.random("seed", seed)
     names = np.unique(writers)
     genuine = {name: rng.permutation(np.flatnonzero((writers == name) & ~forged)) for name in names}

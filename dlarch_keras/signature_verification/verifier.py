@@ -1,20 +1,15 @@
 """A verifier of signatures to deploy: people enrol, and a signature that bears their name is accepted or not.
 
-The file that keeps it holds no code: it is read without pickle, and only if its digest is right.
+Accepted is: mean distance to the references / (their mean distance from each other + 0.3) <= threshold.
 """
 
-import hashlib
-import io
-import json
-import tempfile
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
 from ..core import validation
+from ..core.archive import read_archive, write_archive
 from ..metrics.verification import equal_error_rate, threshold_at
 from ..siamese import SiameseNetwork
 from .trials import (
@@ -26,10 +21,7 @@ from .trials import (
     reference_distance,
     verification_trials,
 )
-from ..core.archive import replacing
 
-MAGIC = b"dlarch-keras signature verifier 1\n"
-DIGEST = 64  # hexadecimal digits of SHA-256
 LEAST_BACKGROUND = 0.01  # of an image that must be exactly 0; the free edge of a preprocessed one is more
 
 
@@ -44,10 +36,9 @@ class Decision(NamedTuple):
 class SignatureVerifier:
     """Accepts a signature if its `reference_distance` to a writer's enrolled references is at most a threshold.
 
-    That is the mean distance to them, measured by how far they are from each other. `calibrate` on development writers,
-    `enroll` people, then `verify`. The threshold is one for all writers. All
-    images are those of `datasets.preprocess_signature`; names are compared as text. Nothing notices a scan that
-    is turned or upside down, and the decision on it means nothing: turn scans upright first.
+    `calibrate` on development writers, `enroll` people, then `verify`. The threshold is one for all writers. All images
+    are those of `datasets.preprocess_signature`; names are compared as text. Nothing notices a scan that is turned or
+    upside down, and the decision on it means nothing: turn scans upright first.
 
     Args:
         network: `SiameseNetwork` on images `(n, height, width, 1)`, as `train_signature_network` makes it.
@@ -149,31 +140,16 @@ class SignatureVerifier:
         return Decision(distance, distance <= self.operating_point.threshold, self.operating_point)
 
     def save(self, path):
-        """Write network, threshold and references to one file, whole or not at all.
-
-        The digest in it tells a damaged file from a whole one; it is no signature against those who forge files.
-        """
+        """Write network, threshold and references to one file, an archive without pickle, whole or not at all."""
         self._calibrated()
-        path = Path(path)
-        if not path.parent.is_dir():
-            raise ValueError(f"`path` must lie in an existing folder, got {str(path)!r}.")
         names = list(self.enrolled)
         settings = {"operating_point": self.operating_point, "disagreement": self.disagreement, "names": names}
-        width = self.network.embedding.output_shape[1]
+        none = np.zeros((0, self.network.embedding.output_shape[1]), "float32")
         arrays = {
             "counts": np.array([len(self.enrolled[name]) for name in names], "int64"),
-            "embeddings": np.concatenate([np.zeros((0, width), "float32"), *self.enrolled.values()]),
+            "embeddings": np.concatenate([none, *self.enrolled.values()]),
         }
-        content, table = io.BytesIO(), io.BytesIO()
-        np.savez(table, **arrays)
-        with zipfile.ZipFile(content, "w") as archive, tempfile.TemporaryDirectory() as folder:
-            self.network.embedding.save(Path(folder, "network.keras"))
-            archive.write(Path(folder, "network.keras"), "network.keras")
-            archive.writestr("settings.json", json.dumps(settings))
-            archive.writestr("references.npz", table.getvalue())
-        content = content.getvalue()
-        with replacing(path) as part:
-            part.write_bytes(MAGIC + hashlib.sha256(content).hexdigest().encode() + content)
+        write_archive(path, "SignatureVerifier", settings, arrays, {"embedding": self.network.embedding})
 
     @classmethod
     def load(cls, path):
@@ -182,23 +158,14 @@ class SignatureVerifier:
         Raises:
             ValueError: for a file that is none, is foreign, truncated or altered.
         """
-        path = Path(path)
-        if not path.is_file():
+        if not Path(path).is_file():
             raise ValueError(f"`path` must be a file, got nothing at {str(path)!r}.")
-        data = path.read_bytes()
-        if not data.startswith(MAGIC):
-            raise ValueError(f"{path} must be a file of SignatureVerifier.save, got another one.")
-        digest, content = data[len(MAGIC) :][:DIGEST], data[len(MAGIC) + DIGEST :]
-        if hashlib.sha256(content).hexdigest().encode() != digest:
-            raise ValueError(f"{path} must be whole, got a digest that does not fit: it is truncated or altered.")
-        with zipfile.ZipFile(io.BytesIO(content)) as archive, tempfile.TemporaryDirectory() as folder:
-            verifier = cls(SiameseNetwork(keras.saving.load_model(archive.extract("network.keras", folder))))
-            settings = json.loads(archive.read("settings.json"))
-            with np.load(io.BytesIO(archive.read("references.npz")), allow_pickle=False) as arrays:
-                parts = np.split(arrays["embeddings"], np.cumsum(arrays["counts"])[:-1])
+        settings, arrays, models = read_archive(path, "SignatureVerifier")
+        verifier = cls(SiameseNetwork(models["embedding"]))
         verifier.operating_point = OperatingPoint(*settings["operating_point"])
         verifier.disagreement = settings["disagreement"]
-        verifier.enrolled = dict(zip(settings["names"], parts))
+        references = np.split(arrays["embeddings"], np.cumsum(arrays["counts"])[:-1])
+        verifier.enrolled = dict(zip(settings["names"], references))
         return verifier
 
     def _calibrated(self):
