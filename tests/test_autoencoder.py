@@ -10,6 +10,7 @@ from dlarch_keras.datasets import load_mnist
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests.support.architectures import SHAPE, images, small_autoencoder
 
+
 def test_losses_by_hand():
     """One pixel, x = .25. Output .75: MSE .25. Logit 0, so p = .5: cross-entropy log 2 whatever x is."""
 
@@ -36,7 +37,9 @@ def test_a_linear_autoencoder_finds_the_subspace_of_pca():
     pca = PCA(6).fit(rows)
     expected = np.mean((rows - pca.inverse_transform(pca.transform(rows))) ** 2)
     model = Autoencoder(
-        dense_encoder((20,), 6, (), seed=0), dense_decoder((20,), 6, (), output_activation=None, seed=9)
+        dense_encoder((20,), 6, (), seed=0),
+        dense_decoder((20,), 6, (), output_activation=None, seed=9),
+        data_range=None,
     )
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-2, decay_steps=400)))
     model.fit(rows, batch_size=250, epochs=100, verbose=0)

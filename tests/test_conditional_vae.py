@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from dlarch_keras import ConditionalVAE, networks, vae
-from dlarch_keras.conditional_vae import conditional_encoder
-from dlarch_keras.networks import conditional_decoder
+from dlarch_keras import ConditionalVAE, networks
+from dlarch_keras.networks import conditional_decoder, variational
+from dlarch_keras.networks.variational import conditional_encoder
 from tests.support.architectures import CLASSES, SHAPE, images, labels, small_conditional_vae
+
 
 def test_what_the_condition_tells_need_not_be_in_the_code():
     """Four classes of one drawing each: the condition explains everything, and the code falls silent."""
@@ -67,12 +68,12 @@ def test_networks_that_do_not_fit_are_refused():
     decoder = networks.dense_decoder(SHAPE, 3 + CLASSES, output_activation=None)
     encoder = conditional_encoder(networks.dense_encoder(SHAPE, 16), 3, CLASSES)
     for arguments, message in [
-        ((vae.dense_encoder(SHAPE, 3), conditional_decoder(decoder, CLASSES)), "`encoder` must have 2 inputs"),
+        ((variational.dense_encoder(SHAPE, 3), conditional_decoder(decoder, CLASSES)), "`encoder` must have 2 inputs"),
         ((encoder, decoder), "`decoder` must have 2 inputs"),
-        ((encoder, conditional_decoder(decoder, 2)), "`decoder` must take codes"),
+        ((encoder, conditional_decoder(decoder, 2)), "`decoder` must take what `encoder` returns"),
         (
             (conditional_encoder(networks.dense_encoder(SHAPE, 16), 3, 5), conditional_decoder(decoder, CLASSES)),
-            "`decoder` must take conditions",
+            "`decoder` must take what `encoder` returns, and its condition",
         ),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from packaging.version import Version
 
-from dlarch_keras.core import Model, apply_gradients, value_and_grad
+from dlarch_keras.core import apply_gradients, value_and_grad
 from tests.support import toy_models
 from tests.support.architectures import assert_same, state
 from tests.support.toy_models import Regressor, TinyGAN, gan, network, regressor

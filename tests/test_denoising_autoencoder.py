@@ -9,6 +9,7 @@ from dlarch_keras.denoising_autoencoder import GaussianCorruption, MaskingCorrup
 from dlarch_keras.networks import dense_decoder, dense_encoder
 from tests.support.architectures import CORRUPTIONS, images, small_denoiser
 
+
 def corrupted(layer, x):
     return keras.ops.convert_to_numpy(layer(x, training=True))
 

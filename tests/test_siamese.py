@@ -249,9 +249,7 @@ def test_both_towers_are_one_pass():
             return x
 
     inputs = keras.Input((3,))
-    model = SiameseNetwork(
-        keras.Model(inputs, Watched()(layers.BatchNormalization()(inputs))), data_range=None
-    )
+    model = SiameseNetwork(keras.Model(inputs, Watched()(layers.BatchNormalization()(inputs))), data_range=None)
     model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
     x = np.random.default_rng(0).random((8, 3)).astype("float32")
     passes.clear()
@@ -329,7 +327,7 @@ def test_embed_distance_and_predict(model):
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_computes_the_loss_in_float32(policy):
-    """A loss of one's own, of the form `loss(distances, different)`: for a batch and for pairs with any type of label."""
+    """A loss of one's own, `loss(distances, different)`: for a batch, and for pairs with any type of label."""
     keras.config.set_dtype_policy(policy)
     seen = []
 

@@ -9,6 +9,7 @@ from skimage.data import astronaut
 from dlarch_keras import SRGAN, srgan
 from dlarch_keras.core import forward
 from dlarch_keras.images.resampling import downscale, luminance
+from dlarch_keras.networks.upscaling import upscale
 from tests.support.architectures import (
     compiled,
     feature_network,
@@ -17,7 +18,7 @@ from tests.support.architectures import (
     small_srgan,
     srgan_networks,
 )
-from tests.support.small_networks import linear, number, sigmoid, softplus
+from tests.support.small_networks import number, sigmoid, softplus
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_tiles_leave_no_seams(tile):
     generator = srgan.subpixel_generator(1, 3, 4, 2, seed=0)
     x = np.random.default_rng(0).random((2, 23, 31, 1)).astype("float32")
     whole = forward(generator, x).clip(0, 1)
-    np.testing.assert_allclose(srgan.upscale(generator, x, tile), whole, atol=1e-5)
+    np.testing.assert_allclose(upscale(generator, x, tile), whole, atol=1e-5)
 
 
 def test_layers_that_see_further_leave_no_seams_either():
@@ -70,7 +71,7 @@ def test_layers_that_see_further_leave_no_seams_either():
     inner = keras.Sequential([keras.Input((None, None, 4)), wide])
     nested = keras.Model(small_picture, srgan.DepthToSpace(2)(inner(inner(first))))
     for generator in (shared, nested, keras.Model(small_picture, last(blurred))):
-        np.testing.assert_allclose(srgan.upscale(generator, x, 7), forward(generator, x).clip(0, 1), atol=1e-5)
+        np.testing.assert_allclose(upscale(generator, x, 7), forward(generator, x).clip(0, 1), atol=1e-5)
 
 
 def test_upscale(model):
@@ -175,7 +176,7 @@ def test_networks_that_do_not_fit_are_refused():
     of_one_size = keras.Model(fixed, generator(fixed))
     for networks, message in [
         ((generator, unsure), "`discriminator` must end in logits"),
-        ((same_size, discriminator), "`generator` must enlarge pictures"),
+        ((same_size, discriminator), "`generator` must enlarge images"),
         ((discriminator, discriminator), "`discriminator` must have variables of its own"),
         ((of_one_size, discriminator), "`generator` must take any height and width"),
         ((generator, discriminator, seen), "`features` must have variables of its own"),

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from dlarch_keras import VAE, networks, vae
+from dlarch_keras import VAE, networks
 from dlarch_keras.core import forward
 from dlarch_keras.metrics import likelihood
+from dlarch_keras.networks import variational
 from dlarch_keras.vae import binarize, kl_divergence
 from tests.support.architectures import CLASSES, SHAPE, images, labels, small_conditional_vae, small_vae
 from tests.support.bad_input import bad_arrays
@@ -40,7 +41,7 @@ def test_kl_against_monte_carlo():
 def test_likelihoods_by_hand():
     """Logits 0: log 2 a pixel, summed. A Gaussian at distance d: ½ (d/s)² + log s + ½ log 2π."""
     x, zeros = images(3), np.zeros((3, *SHAPE), "float32")
-    coins = small_vae().log_probability(binarize(x, 0), zeros)
+    coins = small_vae().log_probability(binarize(x, 1), zeros)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(coins), -PIXELS * np.log(2), rtol=1e-5)
     normal = small_vae(likelihood="gaussian", stddev=0.5).log_probability(zeros + 1, zeros)
     expected = -PIXELS * (0.5 * 4 + np.log(0.5) + 0.5 * np.log(2 * np.pi))
@@ -64,7 +65,7 @@ def test_logged_terms_add_up(arguments):
 
 
 def test_the_logged_loss_is_minus_the_elbo():
-    model, x = small_vae(latent_dim=2), binarize(images(400), 0)
+    model, x = small_vae(latent_dim=2), binarize(images(400), 1)
     logged = model.evaluate(x, batch_size=400, verbose=0, return_dict=True)["loss"]
     bounds = np.stack([model.elbo(x, seed=seed) for seed in range(20)])
     spread = bounds.std(axis=0).mean() / np.sqrt(len(x))
@@ -128,7 +129,7 @@ def test_training_a_linear_vae_finds_the_evidence_of_probabilistic_pca():
     explained = np.maximum(variances[:2], 0.25)
     best = -0.5 * (np.log(2 * np.pi * np.r_[explained, 0.25, 0.25]) + np.r_[variances / np.r_[explained, 0.25, 0.25]])
     model = VAE(
-        vae.dense_encoder((4,), 2, (), seed=0),
+        variational.dense_encoder((4,), 2, (), seed=0),
         networks.dense_decoder((4,), 2, (), output_activation=None, seed=9),
         likelihood="gaussian",
         stddev=0.5,
@@ -142,7 +143,7 @@ def test_training_a_linear_vae_finds_the_evidence_of_probabilistic_pca():
 
 
 def test_the_bound_rises_with_the_samples_towards_the_evidence():
-    x = binarize(images(100), 0)
+    x = binarize(images(100), 1)
     model = small_vae()
     model.fit(x, epochs=20, verbose=0)
     bounds = [model.elbo(x, 200).mean(), *(model.log_likelihood(x, k).mean() for k in (1, 10, 100, 1000))]
@@ -153,7 +154,7 @@ def test_the_bound_rises_with_the_samples_towards_the_evidence():
 
 def test_dead_units_leave_the_bound_unchanged():
     weights = np.random.default_rng(0).normal(size=(2, 6))
-    x = binarize(images(200, (6,)), 0)
+    x = binarize(images(200, (6,)), 1)
     live = VAE(constant_encoder((6,), [0.5, -1], [0.2, 0.1]), linear(weights, np.zeros(6)))
     more = VAE(
         constant_encoder((6,), [0.5, -1, 0, 0], [0.2, 0.1, 0, 0]),
@@ -186,9 +187,9 @@ def test_bad_pixels_are_not_binarized(kind):
 def test_many_codes_are_scored_piece_by_piece(monkeypatch):
     model, x = small_vae(), images(10)
     whole = model.log_likelihood(x, 50)
-    monkeypatch.setattr(likelihood, "ROWS", 120)
+    monkeypatch.setattr(likelihood, "CODES", 120)
     np.testing.assert_allclose(model.log_likelihood(x, 50), whole, rtol=1e-5)
-    monkeypatch.setattr(likelihood, "ROWS", 7)  # fewer than one image's codes
+    monkeypatch.setattr(likelihood, "CODES", 7)  # fewer than one image's codes
     np.testing.assert_allclose(model.log_likelihood(x, 50), whole, rtol=1e-5)
 
 
@@ -218,14 +219,14 @@ def test_generate_decode_reconstruct_and_interpolate():
 @pytest.mark.parametrize(
     ("encoder", "decoder"),
     [
-        (vae.dense_encoder, networks.dense_decoder),
-        (vae.convolutional_encoder, networks.convolutional_decoder),
-        (vae.residual_encoder, vae.residual_decoder),
+        (variational.dense_encoder, networks.dense_decoder),
+        (variational.convolutional_encoder, networks.convolutional_decoder),
+        (variational.residual_encoder, variational.residual_decoder),
     ],
     ids=["dense", "convolutional", "residual"],
 )
 def test_networks_of_any_image_size(encoder, decoder, shape):
-    logits = {} if decoder is vae.residual_decoder else {"output_activation": None}
+    logits = {} if decoder is variational.residual_decoder else {"output_activation": None}
     model = VAE(encoder(shape, 4, seed=0), decoder(shape, 4, **logits, seed=100), seed=0)
     x = images(3, shape)
     assert model.reconstruct(x).shape == x.shape
@@ -235,7 +236,7 @@ def test_networks_of_any_image_size(encoder, decoder, shape):
 
 def test_any_network_can_become_an_encoder():
     network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6)])
-    encoder = vae.gaussian_encoder(network)
+    encoder = variational.gaussian_encoder(network)
     x = np.ones((2, 4), "float32")
     np.testing.assert_allclose(np.concatenate(forward(encoder, x), axis=1), forward(network, x), rtol=1e-6)
 
@@ -262,20 +263,24 @@ def test_rows_under_a_gaussian_may_be_anything_finite():
 
 
 def test_networks_and_settings_that_do_not_fit_are_refused():
-    encoder = vae.dense_encoder(SHAPE, 3)
+    encoder = variational.dense_encoder(SHAPE, 3)
     decoder = networks.dense_decoder(SHAPE, 3, output_activation=None)
-    three = vae.dense_encoder(SHAPE, 3)
+    wider = networks.dense_decoder(SHAPE, 4, output_activation=None)
+    three = variational.dense_encoder(SHAPE, 3)
     image_codes = keras.Model(three.inputs, [keras.layers.Reshape((3, 1))(output) for output in three.outputs])
     for arguments, message in [
         ((networks.dense_encoder(SHAPE, 3), decoder), "`encoder` must have 2 outputs"),
-        ((encoder, networks.dense_decoder(SHAPE, 4, output_activation=None)), "`decoder` must take codes"),
+        (
+            (encoder, wider),
+            "`decoder` must take what `encoder` returns",
+        ),
         ((encoder, networks.dense_decoder((6, 6, 1), 3, output_activation=None)), "`decoder` must return images"),
         ((image_codes, decoder), "`encoder` must return two outputs of shape"),
         ((encoder, networks.dense_decoder(SHAPE, 3)), "`decoder` must end in logits"),
     ]:
         with pytest.raises(ValueError, match=message):
             VAE(*arguments)
-    with pytest.raises(ValueError, match="`data_range` must"):
+    with pytest.raises(ValueError, match="`likelihood` must be another one"):
         VAE(encoder, decoder, data_range=None)  # a probability is no number without bounds
 
 
@@ -284,5 +289,5 @@ def test_images_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="`b` must"):
         model.interpolate(x, x[:3])
     for method in ("elbo", "log_likelihood"):
-        with pytest.raises(ValueError, match='`likelihood` must not be "soft_bernoulli"'):
+        with pytest.raises(ValueError, match="`likelihood` must be a density"):
             getattr(small_vae(likelihood="soft_bernoulli"), method)(x)

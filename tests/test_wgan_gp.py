@@ -5,9 +5,8 @@ import functools
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
-from dlarch_keras import WGANGP, gan, networks
+from dlarch_keras import WGANGP, networks
 from dlarch_keras.core import input_gradient, value_and_grad
 from tests.support.architectures import (
     CLASSES,
@@ -75,9 +74,7 @@ def test_one_step_by_hand():
     """Two steps of the discriminator a x on its halves of the batch, then one of the generator w z."""
     w, a, weight = 0.5, 3.0, 10.0
     x, z = np.array([[1.0], [3.0], [0.0], [2.0]], "float32"), np.array([[0.4], [-1.0]], "float32")
-    model = WGANGP(
-        line(w), line(a), discriminator_steps=2, penalty_weight=weight, ema_decay=0.0, data_range=None
-    )
+    model = WGANGP(line(w), line(a), discriminator_steps=2, penalty_weight=weight, ema_decay=0.0, data_range=None)
     compiled(model, keras.optimizers.SGD, (0.1, 0.01))
     model.sample_noise = lambda count, training=True: keras.ops.convert_to_tensor(z)
     logs = model.train_on_batch(x, return_dict=True)
@@ -171,5 +168,4 @@ def test_a_discriminator_with_batch_normalization_is_refused():
 def test_networks_that_do_not_fit_are_refused():
     generator, _ = wgan_networks()
     with pytest.raises(ValueError, match="`discriminator` must take what `generator` returns"):
-        WGANGP(generator, gan.convolutional_discriminator((8, 8, 1)))
-
+        WGANGP(generator, networks.convolutional_discriminator((8, 8, 1)))

@@ -87,7 +87,7 @@ def test_two_devices_equal_one(backend):
     """On JAX always: the devices share one batch. TensorFlow's replicas see a half each, and that makes a difference to
 
     GAN, whole batches: BatchNorm takes mean and variance of a half (with `synchronized=True`, of the batch: equal).
-    WGAN-GP, whole batches: BatchNorm; and a discriminator's step takes its part of either half, other examples than before.
+    WGAN-GP, whole batches: BatchNorm; and a step of the discriminator takes its part of either half.
     Siamese, whole batches: BatchNorm; and an example is compared with those of its half only.
     """
     differences = two_devices(backend)["architectures"]

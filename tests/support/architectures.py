@@ -20,14 +20,18 @@ from dlarch_keras import (
     Pix2Pix,
     SiameseNetwork,
     TripletLoss,
-    gan,
     pix2pix,
     srgan,
-    vae,
 )
-from dlarch_keras.conditional_vae import conditional_encoder
 from dlarch_keras.denoising_autoencoder import GaussianCorruption, MaskingCorruption, SaltAndPepperCorruption
-from dlarch_keras.networks import conditional_decoder, dense_decoder, dense_encoder
+from dlarch_keras.networks import (
+    conditional_decoder,
+    convolutional_discriminator,
+    convolutional_generator,
+    dense_decoder,
+    dense_encoder,
+    variational,
+)
 
 SHAPE, CLASSES = (6, 5, 1), 4
 CORRUPTIONS = {
@@ -112,13 +116,13 @@ def small_denoiser(corruption="gaussian", **settings):
 
 
 def small_vae(shape=SHAPE, latent_dim=3, **settings):
-    encoder = vae.dense_encoder(shape, latent_dim, (16,), seed=0)
+    encoder = variational.dense_encoder(shape, latent_dim, (16,), seed=0)
     decoder = dense_decoder(shape, latent_dim, (16,), output_activation=None, seed=100)
     return compiled(VAE(encoder, decoder, **{"seed": 0, **settings}))
 
 
 def small_conditional_vae(condition_dim=CLASSES, kind=ConditionalVAE, **settings):
-    encoder = conditional_encoder(dense_encoder(SHAPE, 16, (), seed=0), 3, condition_dim, 16, seed=50)
+    encoder = variational.conditional_encoder(dense_encoder(SHAPE, 16, (), seed=0), 3, condition_dim, 16, seed=50)
     trunk = dense_decoder(SHAPE, 3 + condition_dim, (16,), output_activation=None, seed=100)
     return compiled(kind(encoder, conditional_decoder(trunk, condition_dim), **{"seed": 0, **settings}))
 
@@ -127,8 +131,8 @@ def gan_networks(condition_dim=0, batch_normalization=True):
     """Convolutional networks with BatchNorm, or dense ones without it."""
     if batch_normalization:
         return (
-            gan.convolutional_generator(SHAPE, 3, (8, 8, 4), condition_dim, seed=0),
-            gan.convolutional_discriminator(SHAPE, (4, 8), condition_dim=condition_dim, seed=100),
+            convolutional_generator(SHAPE, 3, (8, 8, 4), condition_dim, seed=0),
+            convolutional_discriminator(SHAPE, (4, 8), condition_dim=condition_dim, seed=100),
         )
     return dense_decoder(SHAPE, 3, (8,), seed=0), dense_encoder(SHAPE, 1, (8,), seed=100)
 
@@ -139,7 +143,7 @@ def small_gan(condition_dim=0, batch_normalization=True, **settings):
 
 def wgan_networks(condition_dim=0):
     """The GAN's generator, and a discriminator without BatchNorm."""
-    discriminator = gan.convolutional_discriminator(SHAPE, (4, 8), False, condition_dim, seed=100)
+    discriminator = convolutional_discriminator(SHAPE, (4, 8), False, condition_dim, seed=100)
     return gan_networks(condition_dim)[0], discriminator
 
 
@@ -162,7 +166,7 @@ def small_pix2pix(**settings):
 def srgan_networks(channels=1):
     return (
         srgan.subpixel_generator(channels, 2, filters=4, blocks=1, seed=0),
-        gan.convolutional_discriminator((12, 10, channels), (4, 4), batch_normalization=False, seed=100),
+        convolutional_discriminator((12, 10, channels), (4, 4), batch_normalization=False, seed=100),
     )
 
 
@@ -224,9 +228,7 @@ ARCHITECTURES = {
 VARIANTS = {
     "denoising autoencoder, range": Architecture(functools.partial(small_denoiser, "range"), alone),
     "denoising autoencoder, masking": Architecture(functools.partial(small_denoiser, "masking"), alone),
-    "denoising autoencoder, salt and pepper": Architecture(
-        functools.partial(small_denoiser, "salt and pepper"), alone
-    ),
+    "denoising autoencoder, salt and pepper": Architecture(functools.partial(small_denoiser, "salt and pepper"), alone),
     "VAE, warm-up": Architecture(
         functools.partial(small_vae, warmup_steps=5, beta=2.0, likelihood="soft_bernoulli"), alone
     ),

@@ -23,9 +23,9 @@ def network(*shapes, to=(1,), activation=None):
 def gaussian(*shapes):
     """An encoder with the two outputs of a VAE."""
     trunk = network(*shapes, to=(8,))
-    return keras.Model(trunk.inputs if len(shapes) > 1 else trunk.input, [
-        keras.layers.Dense(CODE)(trunk.output) for _ in range(2)
-    ])
+    return keras.Model(
+        trunk.inputs if len(shapes) > 1 else trunk.input, [keras.layers.Dense(CODE)(trunk.output) for _ in range(2)]
+    )
 
 
 def convolution(channels, *inputs, activation=None):
@@ -50,9 +50,7 @@ MODELS = {
         network(SHAPE, to=(CODE,)), network((CODE,), to=SHAPE), m.GaussianCorruption(0.1)
     ),
     "vae": lambda m: m.VAE(gaussian(SHAPE), network((CODE,), to=SHAPE)),
-    "conditional_vae": lambda m: m.ConditionalVAE(
-        gaussian(SHAPE, (CLASSES,)), network((CODE,), (CLASSES,), to=SHAPE)
-    ),
+    "conditional_vae": lambda m: m.ConditionalVAE(gaussian(SHAPE, (CLASSES,)), network((CODE,), (CLASSES,), to=SHAPE)),
     "gan": lambda m: m.GAN(network((CODE,), to=SHAPE, activation="sigmoid"), network(SHAPE)),
     "wgan_gp": lambda m: m.WGANGP(
         network((CODE,), to=SHAPE, activation="sigmoid"), network(SHAPE), discriminator_steps=2

@@ -28,7 +28,7 @@ def linear(weights, bias=None, name=None):
     inputs = keras.Input((len(weights),))
     dense = layers.Dense(weights.shape[1], use_bias=bias is not None)
     model = keras.Model(inputs, dense(inputs), name=name)
-    dense.set_weights([weights] if bias is None else [weights, bias])
+    dense.set_weights([weights] if bias is None else [weights, np.array(bias)])
     return model
 
 

@@ -1,4 +1,7 @@
-"""Train the toy models and every architecture for ten steps on the backend of this process, and write what came of it: `ten_steps.py FILE`."""
+"""Train the toy models and every architecture for ten steps on the backend of this process: `ten_steps.py FILE`.
+
+The file then holds what came of it.
+"""
 
 import functools
 import sys

@@ -24,9 +24,7 @@ class Regressor(Model):
 
     def train_step(self, data):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        loss, gradients = value_and_grad(
-            lambda: self.compute_batch_loss(x, y, training=True), self.trainable_variables
-        )
+        loss, gradients = value_and_grad(lambda: self.compute_batch_loss(x, y, training=True), self.trainable_variables)
         apply_gradients(self.optimizer, gradients, self.trainable_variables)
         return self.log(keras.ops.shape(x)[0], loss=loss)
 
