@@ -176,9 +176,9 @@ def _check_networks(model):
     validation.network("discriminator", discriminator, inputs)
     validation.logits("discriminator", discriminator)
     validation.no_shared_layers("generator", generator, "discriminator", discriminator)
-    validation.shape("generator", "take codes", generator.inputs[0].shape, (None, None))
+    validation.shapes("generator", "take codes", generator.inputs[0].shape, (None, None))
     returned, taken = [generator.output_shape], [tensor.shape for tensor in discriminator.inputs]
     returned += [tensor.shape for tensor in generator.inputs[1:]]  # the condition
-    validation.shape("discriminator", "take what `generator` returns, and its condition", returned, taken)
-    validation.shape("discriminator", "return one number an example", discriminator.output_shape, (None, 1))
+    validation.shapes("discriminator", "take what `generator` returns, and its condition", returned, taken)
+    validation.shapes("discriminator", "return one number an example", discriminator.output_shape, (None, 1))
     validation.output_range("generator", generator, model.data_range, must_be_bounded=True)
