@@ -118,7 +118,7 @@ def test_a_luminance_that_does_not_fit_is_refused():
 
 
 def test_bad_patches_are_refused():
-    with pytest.raises(ValueError, match="`images` must hold a picture"):
+    with pytest.raises(ValueError, match="`images` must hold"):
         patch_pairs([], 2, 4, 1)
     with pytest.raises(ValueError, match=r"`images\[1\]` must"):
         patch_pairs([large(1)[0], large(1, 3)[0]], 2, 4, 1)

@@ -36,9 +36,10 @@ def convolution(channels, *inputs, activation=None):
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs)
 
 
-def enlarger(m):
+def enlarger():
+    """A network that doubles height and width, of any size."""
     x = keras.Input((None, None, 1))
-    return keras.Model(x, m.DepthToSpace(2)(keras.layers.Conv2D(4, 3, padding="same")(x)))
+    return keras.Model(x, keras.layers.Conv2D(1, 3, padding="same")(keras.layers.UpSampling2D(2)(x)))
 
 
 # Of each file, imported as m: a model of random images, and what it is trained on beside them.
@@ -56,7 +57,7 @@ MODELS = {
         network((CODE,), to=SHAPE, activation="sigmoid"), network(SHAPE), discriminator_steps=2
     ),
     "pix2pix": lambda m: m.Pix2Pix(convolution(1, 1, activation="sigmoid"), convolution(1, 1, 1)),
-    "srgan": lambda m: m.SRGAN(enlarger(m), network((12, 10, 1))),
+    "srgan": lambda m: m.SRGAN(enlarger(), network((12, 10, 1))),
     "siamese": lambda m: m.SiameseNetwork(network(SHAPE, to=(CODE,))),
 }
 TARGETS = {
