@@ -56,6 +56,8 @@ class GAN(Model):
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.track("generator_loss", "discriminator_loss")
         _check_networks(self)
+        self.latent_dim = generator.inputs[0].shape[-1]
+        self.condition_dim = generator.inputs[1].shape[-1] if len(generator.inputs) > 1 else 0  # classes or attributes
         self.averaged_generator = keras.models.clone_model(generator)
         self.averaged_generator.set_weights(generator.get_weights())
         self.averaged_generator.trainable = False
@@ -135,15 +137,6 @@ class GAN(Model):
         condition = validation.condition("condition", condition, self.condition_dim, len(z))
         outputs = forward(self.averaged_generator if self.ema_decay else self.generator, join(z, condition))
         return outputs.clip(*self.data_range) if self.data_range else outputs
-
-    @property
-    def latent_dim(self):
-        return self.generator.inputs[0].shape[-1]
-
-    @property
-    def condition_dim(self):
-        """Number of classes or attributes that both networks are given; 0 for none."""
-        return self.generator.inputs[1].shape[-1] if len(self.generator.inputs) > 1 else 0
 
     @property
     def min_batch_size(self):

@@ -99,11 +99,7 @@ class Pix2Pix(Model):
         return self.generator(x, training=training)
 
     def translate(self, x):
-        """The images that the generator makes of sources: `(n, height, width, c)` → `(n, height, width, channels)`.
-
-        Always the same for the same source. (The paper keeps the generator's dropout here, and reports that the results
-        hardly vary with it.)
-        """
+        """The generator's images of sources: `(n, height, width, c)` → `(n, height, width, channels)`, NumPy."""
         self.check_data(x)
         return forward(self.generator, x, 64)
 

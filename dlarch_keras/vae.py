@@ -63,6 +63,9 @@ class VAE(Model):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.track("loss", "reconstruction_loss", "kl_loss")
         _check_networks(self)
+        self.latent_dim = encoder.output_shape[0][-1]
+        self.condition_dim = encoder.inputs[1].shape[-1] if len(encoder.inputs) > 1 else 0  # classes or attributes
+        self.target_is_input = not self.condition_dim
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -121,15 +124,6 @@ class VAE(Model):
         z_mean, _ = self.encoder(join(x, condition), training=training)
         return self.decoder(join(z_mean, condition), training=training)
 
-    @property
-    def latent_dim(self):
-        return self.encoder.output_shape[0][-1]
-
-    @property
-    def condition_dim(self):
-        """Number of classes or attributes that both networks are given; 0 for none."""
-        return self.encoder.inputs[1].shape[-1] if len(self.encoder.inputs) > 1 else 0
-
     def posterior(self, x, condition=None):
         """Mean and log variance of q(z | x): `(n, *shape)` → `(n, latent_dim)` twice, NumPy. Grey pixels stay grey."""
         x = validation.data("x", x, self.decoder.output_shape, self.data_range)
@@ -180,16 +174,12 @@ class VAE(Model):
 
         return evidence_bounds(self, x, samples, seed, condition)[1]
 
-    @property
-    def target_is_input(self):
-        return not self.condition_dim
-
     def check_data(self, x, y=None):
         x = validation.data("x", x, self.decoder.output_shape, self.data_range)
         if self.condition_dim:
             validation.condition("y", y, self.condition_dim, x.shape[0])
-        elif not validation.is_input(y, x):
-            raise ValueError("`y` must be left out: what a VAE explains is its input `x`.")
+        else:
+            validation.target_is_input("y", y, x)
 
     def check_inputs(self, inputs):
         self.check_data(*validation.inputs("x", inputs, self.condition_dim))

@@ -242,10 +242,11 @@ def choice(name, value, choices):
         raise ValueError(f"`{name}` must be one of {choices}, got {value!r}.")
 
 
-def is_input(y, x):
-    """Whether the target `y` is left out, or is the input `x` itself, as far as can be told within a step."""
+def target_is_input(name, y, x):
+    """Raise a `ValueError` unless the target `y` is left out, or is the input `x`, as far as can be told in a step."""
     alike = isinstance(y, keras.KerasTensor) and y.shape == x.shape
-    return y is None or y is x or alike
+    if not (y is None or y is x or alike):
+        raise ValueError(f"`{name}` must be left out: the target of this model is its input `x`.")
 
 
 def batch(count, minimum):
