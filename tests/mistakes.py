@@ -155,17 +155,20 @@ class ReconstructionAveragedOverPixels(VAE):
 class BetaOnTheReconstruction(VAE):
     """Multiplies the reconstruction term by beta (a standard generative-modelling textbook)."""
 
-    def objective(self, reconstruction, kl, weight):
-        return weight * reconstruction + kl
+    def kl_weight(self):
+        return 1 / self.beta  # in the gradient, but for its length, the same
+
+    def log(self, count, loss, reconstruction_loss, kl_loss):
+        loss = self.beta * reconstruction_loss + kl_loss
+        return super().log(count, loss=loss, reconstruction_loss=reconstruction_loss, kl_loss=kl_loss)
 
 
 class LossOfTheLastBatch(VAE):
     """Logs a loss of the last batch beside terms of the whole epoch: they do not add up (keras-io#607, #983)."""
 
-    def log_losses(self, count, reconstruction, kl):
-        logs = super().log_losses(count, reconstruction, kl)
+    def log(self, count, **values):
         # Where a step logs what is no metric, Keras shows what the last step returned, and not the metrics.
-        return {**logs, "loss": self.objective(reconstruction, kl, self.beta), "beta": self.beta}
+        return {**super().log(count, **values), "loss": values["loss"], "beta": self.beta}
 
 
 class NoHeldOutTerms(VAE):

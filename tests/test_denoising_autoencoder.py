@@ -106,19 +106,6 @@ def test_it_removes_noise_that_a_plain_copy_keeps():
     assert abs(np.mean((model.reconstruct(noisy) - clean) ** 2) - best) < 0.15 * best
 
 
-@pytest.mark.parametrize("stddev", [-0.1, (0.5, 0.1), (0.1, 0.2, 0.3), "0.5", None, float("nan"), float("inf")])
-def test_bad_standard_deviations(stddev):
-    with pytest.raises(ValueError, match="`stddev` must"):
-        GaussianCorruption(stddev)
-
-
-@pytest.mark.parametrize("layer", [MaskingCorruption, SaltAndPepperCorruption])
-@pytest.mark.parametrize("rate", [-0.1, 1.1, "0.5", None, float("nan")])
-def test_bad_rates(layer, rate):
-    with pytest.raises(ValueError, match="`rate` must"):
-        layer(rate)
-
-
 def test_numpys_numbers_are_numbers():
     assert GaussianCorruption(np.float32(0.5), seed=np.int64(3)).get_config()["seed"] == 3
     assert MaskingCorruption(np.float64(0.5)).rate == 0.5

@@ -214,28 +214,6 @@ def test_a_discriminator_of_any_image_size_fits():
     assert np.isfinite(model.train_on_batch(images())).all()
 
 
-@pytest.mark.parametrize("build", [networks.convolutional_generator, networks.convolutional_discriminator])
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("image_shape", [None, 28, "28", (28, 28), (28, 28, 0), (28, 28, 1, 1), (28, 28.0, 1), (None, None, 1)]),
-        ("filters", [None, 8, (), (8, 0), (8, 1.5), ("8",), (True, 8)]),
-        ("condition_dim", [None, -1, 1.0, "1"]),
-    ],
-    ids=["image_shape", "filters", "condition_dim"],
-)
-def test_builders_refuse_bad_sizes(build, name, values):
-    for value in values:
-        with pytest.raises(ValueError, match=f"`{name}` must be"):
-            build(**{"image_shape": SHAPE} | {name: value})
-
-
-@pytest.mark.parametrize("latent_dim", [None, 0, 2.0])
-def test_a_code_must_have_a_length(latent_dim):
-    with pytest.raises(ValueError, match="`latent_dim` must be a whole number of at least 1"):
-        networks.convolutional_generator(SHAPE, latent_dim)
-
-
 def test_networks_that_do_not_fit_are_refused():
     generator, discriminator = gan_networks(batch_normalization=False)
     conditional_generator, conditional_discriminator = gan_networks(CLASSES)

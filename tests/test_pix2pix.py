@@ -101,8 +101,8 @@ def test_an_image_is_translated_the_same_alone_and_among_others(model):
 def test_an_image_that_shrinks_to_one_pixel_still_counts():
     """Normalising one pixel by itself leaves 0: neither the innermost layer nor one before it may."""
     generator = pix2pix.unet_generator((8, 8, 1), 1, (4, 4, 4, 4), seed=0)
-    for number in (2, 3):
-        layer = [layer for layer in generator.layers if isinstance(layer, layers.LeakyReLU)][number]
+    for position in (2, 3):
+        layer = [layer for layer in generator.layers if isinstance(layer, layers.LeakyReLU)][position]
         code = keras.Model(generator.input, layer.output)
         codes = forward(code, np.random.default_rng(0).random((5, 8, 8, 1)).astype("float32"))
         assert codes.shape == (5, 1, 1, 4) and codes.std(axis=0).min() > 1e-4

@@ -7,10 +7,10 @@ import pytest
 from dlarch_keras import VAE, networks
 from dlarch_keras.core import forward
 from dlarch_keras.metrics import likelihood
+from dlarch_keras.metrics.likelihood import binarize
 from dlarch_keras.networks import variational
-from dlarch_keras.vae import binarize, kl_divergence
+from dlarch_keras.vae import kl_divergence
 from tests.support.architectures import CLASSES, SHAPE, images, labels, small_conditional_vae, small_vae
-from tests.support.bad_input import bad_arrays
 from tests.support.small_networks import constant_encoder, linear
 
 PIXELS = 30
@@ -176,12 +176,6 @@ def test_scores_repeat_and_follow_their_seed():
     assert model.evaluate(x, verbose=0) == model.evaluate(x, verbose=0)
     assert np.array_equal(binarize(x, 3), binarize(x, 3))
     np.testing.assert_allclose(np.mean([binarize(x, seed) for seed in range(2000)], axis=0), x, atol=0.06)
-
-
-@pytest.mark.parametrize("kind", sorted(set(bad_arrays(images())) - {"rank", "one rank more", "shape"}))  # any will do
-def test_bad_pixels_are_not_binarized(kind):
-    with pytest.raises(ValueError, match="`x` must"):
-        binarize(bad_arrays(images())[kind], 0)
 
 
 def test_many_codes_are_scored_piece_by_piece(monkeypatch):

@@ -1,15 +1,23 @@
 """One `ValueError` that names the argument for each kind of bad input, whatever an architecture is given."""
 
 import functools
-import inspect
 
 import keras
 import numpy as np
 import pytest
 
-from dlarch_keras.core import Model
 from tests.support import architectures
-from tests.support.architectures import ARCHITECTURES, CLASSES, VARIANTS, images, labels, large, pairs, small
+from tests.support.architectures import (
+    ARCHITECTURES,
+    CLASSES,
+    VARIANTS,
+    constructor_arguments,
+    images,
+    labels,
+    large,
+    pairs,
+    small,
+)
 from tests.support.bad_input import COUNTS, SEEDS, bad_arrays, bad_conditions, bad_labels
 
 X, Y, Z = images(), labels(), images(32, (3,))
@@ -264,13 +272,6 @@ def test_a_stream_of_good_batches_trains_as_arrays_do(name):
 # Constructors
 
 
-def arguments(model):
-    """Those that a model was made with, its own and those of the classes that it is one of."""
-    classes = type(model).__mro__[: type(model).__mro__.index(Model)]
-    names = [name for kind in classes if "__init__" in vars(kind) for name in inspect.signature(kind).parameters]
-    return {name: getattr(model, name) for name in names if name != "kwargs"}
-
-
 DECAYS = {"negative": -0.1, "one": 1.0, "NaN": np.nan, "text": "0.1", "None": None, "a boolean": True}
 FACTORS = {"negative": -1, "NaN": np.nan, "infinity": np.inf, "text": "1", "None": None}
 RANGES = {"one number": 1, "in the wrong order": (1, 0), "three": (0, 1, 2), "text": "pixels", "NaN": (0, np.nan)}
@@ -298,7 +299,7 @@ SETTINGS = {
 @pytest.mark.parametrize(("name", "setting"), [(name, setting) for name in SETTINGS for setting in SETTINGS[name]])
 def test_bad_settings_are_refused(name, setting):
     model = untrained(name)
-    make = functools.partial(type(model), **{k: v for k, v in arguments(model).items() if k != setting})
+    make = functools.partial(type(model), **{k: v for k, v in constructor_arguments(model).items() if k != setting})
     refuses(f"`{setting}` must", lambda bad: make(**{setting: bad}), SETTINGS[name][setting])
 
 
@@ -307,7 +308,7 @@ NETWORKS = ("encoder", "decoder", "generator", "discriminator", "embedding", "fe
 
 @pytest.mark.parametrize("name", [*ARCHITECTURES, "SRGAN, features"])
 def test_what_is_no_network_is_refused(name):
-    given = arguments(untrained(name))
+    given = constructor_arguments(untrained(name))
     for network in NETWORKS:
         if given.get(network) is not None:
             others = {argument: value for argument, value in given.items() if argument != network}

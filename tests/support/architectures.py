@@ -1,6 +1,7 @@
 """Every architecture, small: how it is built and compiled, and data for it."""
 
 import functools
+import inspect
 from typing import NamedTuple
 
 import keras
@@ -23,6 +24,7 @@ from dlarch_keras import (
     pix2pix,
     srgan,
 )
+from dlarch_keras.core import Model
 from dlarch_keras.denoising_autoencoder import GaussianCorruption, MaskingCorruption, SaltAndPepperCorruption
 from dlarch_keras.networks import (
     conditional_decoder,
@@ -95,6 +97,13 @@ def frozen(model, **arguments):
 def state(model):
     """Everything that training moves: weights, what the optimizers keep, random states, as NumPy arrays."""
     return [keras.ops.convert_to_numpy(variable) for variable in [*model.variables, *model.optimizer.variables]]
+
+
+def constructor_arguments(model):
+    """What a model was made with, by the names of its class's arguments and of those of the classes before it."""
+    classes = type(model).__mro__[: type(model).__mro__.index(Model)]
+    names = [name for kind in classes if "__init__" in vars(kind) for name in inspect.signature(kind).parameters]
+    return {name: getattr(model, name) for name in names if name != "kwargs"}
 
 
 def assert_same(first, second, rtol=0.0):

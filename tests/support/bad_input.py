@@ -60,3 +60,32 @@ def bad_conditions(good, classes):
         "more attributes": np.append(attributes, attributes[-1:], axis=0),
         "NaN": poisoned,
     }
+
+
+def bad_vectors(good):
+    """Bad versions of an array of one float for each example."""
+    return {
+        **bad_arrays(good[:, None], bounded=False),
+        "shape": np.append(good, good[-1]),
+        "rank": good[None],
+        "integers": good.astype(int),
+        "booleans": good > 0.5,
+        "empty": good[:0],
+    }
+
+
+def bad_flags(good):
+    """Bad versions of what is 0 or 1 for each example."""
+    return {
+        "None": None,
+        "shorter": good[:-1],
+        "rank": good[None],
+        "a column": good[:, None],
+        "1 and 2": good + 1,
+        "-1 and 1": 1 - 2 * good,
+        "NaN": np.where(good, np.nan, 0.0),
+        "text": good.astype(str),
+        "objects": good.astype(object),
+        "halves": good / 2,
+        "ragged": [[1], [1, 0]],
+    }
