@@ -12,12 +12,7 @@ from dlarch_keras import psnr, ssim
 from dlarch_keras.datasets import read_images
 from dlarch_keras.images.patches import patch_pairs
 from dlarch_keras.images.resampling import bicubic, downscale, luminance, with_luminance
-from tests.support import properties
 from tests.support.architectures import large, small
-
-
-def test_shrinking_is_antialiased():
-    assert properties.shrinks_by_means(downscale)
 
 
 def test_a_slope_survives_shrinking_and_enlarging():
