@@ -216,7 +216,7 @@ def test_weights_are_refused_where_they_have_no_meaning(name):
     model = untrained(name)
     x, y = {**ARCHITECTURES, **VARIANTS}[name].data(32)
     classes = {0: 1.0, 1: 2.0}
-    if model.takes_weights:
+    if model.takes_sample_weight:
         with pytest.raises(ValueError, match="`class_weight` must"):
             model.fit(x, class_weight=classes, verbose=0)
         return
@@ -254,7 +254,7 @@ def test_streams_of_bad_batches_are_refused(name):
             with pytest.raises(ValueError, match="`x` must"):
                 method(Batches(*batch), verbose=0)
     if y is not None:
-        for bad in ((x,), (x, y[:, None]), (x, y, np.ones(8, "float32")))[: 3 - model.takes_weights]:
+        for bad in ((x,), (x, y[:, None]), (x, y, np.ones(8, "float32")))[: 3 - model.takes_sample_weight]:
             with pytest.raises(ValueError, match=r"`(y|sample_weight)`.* must"):
                 ARCHITECTURES[name].make().fit(Batches(*bad), verbose=0)
 

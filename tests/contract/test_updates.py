@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.architectures import ARCHITECTURES, VARIANTS, compiled
+from tests.support.architectures import ARCHITECTURES, SEPARATE, VARIANTS, compiled
 
 CASES = {**ARCHITECTURES, "SRGAN, features": VARIANTS["SRGAN, features"]}
 # The discriminator's last bias cancels between real examples and fakes: only rounding moves it.
@@ -35,3 +35,24 @@ def test_every_weight_moves_by_its_own_optimizer_alone(name):
             assert all(unchanged) if each == still else not any(unchanged), (each, still)
         for one, another in zip(fixed, model.features.get_weights() if fixed else []):
             np.testing.assert_array_equal(one, another)  # what a picture's features are does not change
+
+
+@pytest.mark.parametrize("name", SEPARATE)
+def test_the_layers_own_losses_count(name):
+    """An L2 penalty of .5 on a kernel w adds w to its slope: with a rate of .1, a step ends .1 w nearer to 0."""
+    make, data = SEPARATE[name]
+    x, y = data(8)
+
+    def kernels_of_a_step(penalised=None):
+        model = compiled(make(), keras.optimizers.SGD, (0.1, 0.1), run_eagerly=True)
+        kernels = [network.trainable_variables[0] for network in model.layers if network.trainable_variables]
+        before = [keras.ops.convert_to_numpy(kernel) for kernel in kernels]
+        if penalised is not None:
+            kernels[penalised].regularizer = keras.regularizers.L2(0.5)
+        model.train_on_batch(x, y)
+        return before, [keras.ops.convert_to_numpy(kernel) for kernel in kernels]
+
+    before, plain = kernels_of_a_step()
+    for number, (w, after) in enumerate(zip(before, plain)):
+        _, penalised = kernels_of_a_step(number)
+        np.testing.assert_allclose(penalised[number], after - 0.1 * w, rtol=1e-4, atol=1e-6)
