@@ -28,7 +28,7 @@ class MyArchitecture(Model):
         self.track("loss")
         validation.network("network", network)
         shapes = [network.input_shape, network.output_shape]
-        validation.shape("network", "turn rows into rows", shapes, [(None, None)] * 2)
+        validation.shapes("network", "turn rows into rows", shapes, [(None, None)] * 2)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
