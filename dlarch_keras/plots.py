@@ -13,7 +13,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import LogLocator, NullFormatter
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from dlarch_keras.core import validation
+from .core import validation
 
 
 def show_source(*objects):

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from dlarch_keras.core import validation
 from dlarch_keras.datasets.files import find_file, read_npz
 from dlarch_keras.metrics.detection import zeros_and_ones
+
+from ..core import validation
 
 _FILES = {
     "breastw": "4_breastw", "annthyroid": "2_annthyroid", "http": "16_http", "cardio": "6_cardio",

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from dlarch_keras.core import validation
+from ..core import validation
 
 
 class BalancedBatches(keras.utils.PyDataset):

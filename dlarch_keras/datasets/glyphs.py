@@ -17,7 +17,7 @@ from matplotlib.textpath import TextPath
 from PIL import Image, ImageDraw
 from skimage.morphology import skeletonize
 
-from dlarch_keras.core import validation
+from ..core import validation
 
 GLYPH_ALPHABETS = {  # how the Unicode names of their letters begin
     "Arabic": "ARABIC LETTER", "Armenian": "ARMENIAN", "Canadian syllabics": "CANADIAN SYLLABICS", "Coptic": "COPTIC",

@@ -6,8 +6,9 @@ The columns are modelled on those of NSL-KDD (Tavallaee et al., 2009); the servi
 import numpy as np
 import pandas as pd
 
-from dlarch_keras.core import validation
 from dlarch_keras.datasets.windows import rolling
+
+from ..core import validation
 
 CLIENTS, OUTSIDE = 60, 400  # hosts in the office, hosts elsewhere
 FLOWS_A_SECOND = 5.0

@@ -6,8 +6,9 @@ Its two parts share no alphabet: what is learned on the first is tested on chara
 import numpy as np
 from PIL import Image
 
-from dlarch_keras.core.validation import positive_int
 from dlarch_keras.datasets.files import find_file, read_zip
+
+from ..core.validation import positive_int
 
 RUNS, WAYS = 20, 20
 SIZE = 105  # pixels, as published

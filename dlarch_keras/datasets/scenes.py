@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import hsv_to_rgb
 from scipy import ndimage
 
-from dlarch_keras.core import validation
+from ..core import validation
 
 SOLIDS = ("ball", "box", "cylinder", "pyramid", "roof")
 HUES = dict(zip(SOLIDS, (0.02, 0.58, 0.33, 0.13, 0.80)))  # each kind has a colour of its own, but for a spread

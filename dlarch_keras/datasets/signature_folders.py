@@ -14,8 +14,9 @@ from PIL import Image
 from scipy import ndimage
 from skimage import filters, measure
 
-from dlarch_keras.core import validation
 from dlarch_keras.datasets.folders import SUFFIXES, read_image
+
+from ..core import validation
 
 SIZE = (64, 128)
 MARGIN = 2  # pixels left free around the ink

@@ -15,8 +15,9 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.special import ndtr
 
-from dlarch_keras.core import validation
 from dlarch_keras.datasets.signature_folders import SIZE, Signatures, preprocess_signature
+
+from ..core import validation
 
 SKILL = 0.5  # frozen where the histograms of gradients of `data/signatures.md` err by 25-35 %
 SCAN = (160, 320)  # height and width of a scan, pixels

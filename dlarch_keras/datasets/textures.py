@@ -7,8 +7,9 @@ import numpy as np
 from scipy import ndimage
 from skimage import draw
 
-from dlarch_keras.core import validation
 from dlarch_keras.datasets.photographs import read_photograph
+
+from ..core import validation
 
 TEXTURE_CLASSES = ("normal", "scratches", "thread", "stain", "hole", "grain")
 PHOTOGRAPHS = ("brick", "grass", "gravel")

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from dlarch_keras.core import validation
 from dlarch_keras.datasets.windows import rolling
+
+from ..core import validation
 
 FIRST_DAY = pd.Timestamp("2018-04-01")
 SIDE = 100.0  # of the square in which customers and terminals lie

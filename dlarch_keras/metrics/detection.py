@@ -9,7 +9,7 @@ import numbers
 import numpy as np
 import pandas as pd
 
-from dlarch_keras.core import validation
+from ..core import validation
 
 
 def alert_precision(scores, labels, days, budget):

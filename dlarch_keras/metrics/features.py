@@ -16,9 +16,10 @@ import numpy as np
 from keras import layers
 from scipy.special import softmax
 
-from dlarch_keras.core import forward, validation
 from dlarch_keras.datasets.scenes import SOLIDS
 from dlarch_keras.metrics.generation import effective_classes, frechet_distance
+
+from ..core import forward, validation
 
 SHAPE = (28, 28, 1)
 IMAGES = 10_000  # on each side of a Fréchet distance

@@ -11,7 +11,7 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 
-from dlarch_keras.core import validation
+from ..core import validation
 
 
 def frechet_distance(features, reference):

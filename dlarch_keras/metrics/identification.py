@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from dlarch_keras.core import validation
+from ..core import validation
 
 
 class Accuracy(NamedTuple):

@@ -4,8 +4,8 @@ import numpy as np
 from keras import ops
 from scipy.special import logsumexp
 
-from dlarch_keras.core import validation
-from dlarch_keras.core.conditions import join
+from ..core import validation
+from ..core.conditions import join
 
 CODES = 8192  # sampled at a time
 DECODED = 1024  # codes decoded at a time

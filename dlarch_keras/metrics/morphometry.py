@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from skimage.morphology import skeletonize
 
-from dlarch_keras.core import validation
+from ..core import validation
 
 
 def measure_strokes(images):

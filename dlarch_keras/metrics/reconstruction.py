@@ -3,7 +3,7 @@
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from dlarch_keras.core import validation
+from ..core import validation
 
 SSIM_WINDOW = 11  # pixels: what scikit-image takes for a Gaussian of 1.5
 

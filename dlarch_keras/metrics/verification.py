@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import bootstrap
 from sklearn.metrics import roc_curve
 
-from dlarch_keras.core import validation
+from ..core import validation
 
 
 def error_rates(distances, different, threshold):
