@@ -91,8 +91,7 @@ class Autoencoder(Model):
 
     def check_data(self, x, y=None):
         self._checked_x(x)
-        if not validation.is_input(y, x):
-            raise ValueError("`y` must be left out: an autoencoder's target is its input `x`.")
+        validation.target_is_input("y", y, x)
 
     def _checked_x(self, x):
         return validation.data("x", x, (None, *self.encoder.input_shape[1:]), self.data_range)

@@ -43,5 +43,5 @@ class ConditionalVAE(VAE):
         Returns:
             `(n, *shape)`, NumPy.
         """
-        new_condition = validation.condition("new_condition", new_condition, self.condition_dim, len(x))
-        return self.decode(self.encode(x, condition), new_condition)
+        codes = self.encode(x, condition)
+        return self.decode(codes, validation.condition("new_condition", new_condition, self.condition_dim, len(codes)))

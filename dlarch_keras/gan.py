@@ -56,6 +56,8 @@ class GAN(Model):
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.track("generator_loss", "discriminator_loss")
         _check_networks(self)
+        self.latent_dim = generator.inputs[0].shape[-1]
+        self.condition_dim = generator.inputs[1].shape[-1] if len(generator.inputs) > 1 else 0  # classes or attributes
         self.averaged_generator = keras.models.clone_model(generator)
         self.averaged_generator.set_weights(generator.get_weights())
         self.averaged_generator.trainable = False
@@ -137,15 +139,6 @@ class GAN(Model):
         return outputs.clip(*self.data_range) if self.data_range else outputs
 
     @property
-    def latent_dim(self):
-        return self.generator.inputs[0].shape[-1]
-
-    @property
-    def condition_dim(self):
-        """Number of classes or attributes that both networks are given; 0 for none."""
-        return self.generator.inputs[1].shape[-1] if len(self.generator.inputs) > 1 else 0
-
-    @property
     def min_batch_size(self):
         """Fewest examples to train on at a time: a single one has no spread for BatchNormalization to divide by."""
         return 1 + (normalizes_batches(self.generator) or normalizes_batches(self.discriminator))
@@ -176,9 +169,9 @@ def _check_networks(model):
     validation.network("discriminator", discriminator, inputs)
     validation.logits("discriminator", discriminator)
     validation.no_shared_layers("generator", generator, "discriminator", discriminator)
-    validation.shape("generator", "take codes", generator.inputs[0].shape, (None, None))
+    validation.shapes("generator", "take codes", generator.inputs[0].shape, (None, None))
     returned, taken = [generator.output_shape], [tensor.shape for tensor in discriminator.inputs]
     returned += [tensor.shape for tensor in generator.inputs[1:]]  # the condition
-    validation.shape("discriminator", "take what `generator` returns, and its condition", returned, taken)
-    validation.shape("discriminator", "return one number an example", discriminator.output_shape, (None, 1))
+    validation.shapes("discriminator", "take what `generator` returns, and its condition", returned, taken)
+    validation.shapes("discriminator", "return one number an example", discriminator.output_shape, (None, 1))
     validation.output_range("generator", generator, model.data_range, must_be_bounded=True)

@@ -99,11 +99,7 @@ class Pix2Pix(Model):
         return self.generator(x, training=training)
 
     def translate(self, x):
-        """The images that the generator makes of sources: `(n, height, width, c)` → `(n, height, width, channels)`.
-
-        Always the same for the same source. (The paper keeps the generator's dropout here, and reports that the results
-        hardly vary with it.)
-        """
+        """The generator's images of sources: `(n, height, width, c)` → `(n, height, width, channels)`, NumPy."""
         self.check_data(x)
         return forward(self.generator, x, 64)
 
@@ -194,10 +190,10 @@ def _check_networks(model):
     validation.network("generator", generator)
     validation.network("discriminator", discriminator, inputs=2)
     validation.no_shared_layers("generator", generator, "discriminator", discriminator)
-    validation.shape("generator", "turn images into images", generator.output_shape, (None,) * 4)
+    validation.shapes("generator", "turn images into images", generator.output_shape, (None,) * 4)
     images = [generator.input_shape, generator.output_shape]
-    validation.shape("discriminator", "take what `generator` takes and returns", images, discriminator.input_shape)
-    validation.shape(
+    validation.shapes("discriminator", "take what `generator` takes and returns", images, discriminator.input_shape)
+    validation.shapes(
         "discriminator", "return one logit for each patch", discriminator.output_shape, (None, None, None, 1)
     )
     validation.logits("discriminator", discriminator)

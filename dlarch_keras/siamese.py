@@ -13,50 +13,6 @@ from keras import ops
 from .core import Model, apply_gradients, forward, validation, value_and_grad
 
 
-class PairLoss:
-    """A loss that sees nothing but distances, the same ones that `SiameseNetwork.distance` returns.
-
-    `loss(distances, different)` is a scalar. Both are `(n, n)`, a batch compared with itself, of which the diagonal
-    does not count; or, for a loss that takes them, `(n,)`: plain pairs. `different` is 0 (or False) for a similar
-    pair, 1 for a dissimilar one, as in Hadsell et al. 2006.
-    """
-
-    takes_pairs = False  # whether plain pairs will do, or the loss compares the pairs of a batch with each other
-
-    def get_config(self):
-        return dict(vars(self))
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
-
-
-@keras.saving.register_keras_serializable("dlarch_keras")
-class ContrastiveLoss(PairLoss):
-    """Similar pairs are pulled together, dissimilar ones pushed apart until their distance reaches the margin.
-
-    (1 - y) d² / 2 + y max(0, margin - d)² / 2, on the distance itself: equation 4 of Hadsell et al. 2006; a mean over
-    all pairs. In a batch compared with itself few pairs are similar (of 10 classes × 10 examples one in eleven), but
-    those pull always, while dissimilar ones push only within the margin: giving both kinds the same weight was worse.
-
-    Args:
-        margin: the distance at which dissimilar pairs are left alone, greater than 0. It must suit the distances that
-            an untrained network makes: 1 does where embeddings have length 1 (`keras.layers.UnitNormalization`).
-    """
-
-    takes_pairs = True
-
-    def __init__(self, margin=1.0):
-        self.margin = validation.number("margin", margin, above=0)
-
-    def __call__(self, distances, different):
-        different = ops.cast(different, "float32")
-        pull = ops.square(distances) / 2
-        push = ops.square(ops.relu(self.margin - distances)) / 2
-        losses = (1 - different) * pull + different * push
-        return ops.mean(losses) if len(losses.shape) == 1 else _mean(losses, different + _similar(different))
-
-
 @keras.saving.register_keras_serializable("dlarch_keras")
 class SiameseNetwork(Model):
     """One network embeds all inputs; the distance between two embeddings says how different the inputs are.
@@ -68,7 +24,7 @@ class SiameseNetwork(Model):
 
     Args:
         embedding: built `keras.Model`, `(n, *shape)` → `(n, d)`.
-        loss: `ContrastiveLoss`, `TripletLoss`, `NTXentLoss`, or another `PairLoss`.
+        loss: `ContrastiveLoss` (the default), `TripletLoss`, `NTXentLoss`, or another `PairLoss`.
         data_range: (low, high) of the data; None for table rows and other values without bounds.
 
     Raises:
@@ -78,15 +34,15 @@ class SiameseNetwork(Model):
     needs_target = True
     takes_weights = False
 
-    def __init__(self, embedding, loss=ContrastiveLoss(), data_range=(0, 1), **kwargs):  # noqa: B008, it never changes
+    def __init__(self, embedding, loss=None, data_range=(0, 1), **kwargs):
         super().__init__(**kwargs)
         self.embedding = embedding
-        self.loss = loss
+        self.loss = ContrastiveLoss() if loss is None else loss
         self.data_range = validation.data_range(data_range)
         self.track("loss")
         validation.network("embedding", embedding)
-        validation.shape("embedding", "return a vector an example", embedding.output_shape, (None, None))
-        if not isinstance(loss, PairLoss):
+        validation.shapes("embedding", "return a vector an example", embedding.output_shape, (None, None))
+        if not isinstance(self.loss, PairLoss):
             raise ValueError(f"`loss` must be a PairLoss such as ContrastiveLoss(), got {loss!r}.")
 
     def train_step(self, data):
@@ -151,6 +107,62 @@ def _is_pair(x):
     return isinstance(x, (list, tuple)) and len(x) == 2
 
 
+class PairLoss:
+    """A loss that sees nothing but distances, the same ones that `SiameseNetwork.distance` returns.
+
+    `loss(distances, different)` is a scalar. Both are `(n, n)`, a batch compared with itself, of which the diagonal
+    does not count; or, for a loss that takes them, `(n,)`: plain pairs. `different` is 0 (or False) for a similar
+    pair, 1 for a dissimilar one, as in Hadsell et al. 2006.
+    """
+
+    takes_pairs = False  # whether plain pairs will do, or the loss compares the pairs of a batch with each other
+
+    def get_config(self):
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("dlarch_keras")
+class ContrastiveLoss(PairLoss):
+    """Similar pairs are pulled together, dissimilar ones pushed apart until their distance reaches the margin.
+
+    (1 - y) d² / 2 + y max(0, margin - d)² / 2, on the distance itself: equation 4 of Hadsell et al. 2006; a mean over
+    all pairs. In a batch compared with itself few pairs are similar (of 10 classes × 10 examples one in eleven), but
+    those pull always, while dissimilar ones push only within the margin: giving both kinds the same weight was worse.
+
+    Args:
+        margin: the distance at which dissimilar pairs are left alone, greater than 0. It must suit the distances that
+            an untrained network makes: 1 does where embeddings have length 1 (`keras.layers.UnitNormalization`).
+    """
+
+    takes_pairs = True
+
+    def __init__(self, margin=1.0):
+        self.margin = validation.number("margin", margin, above=0)
+
+    def __call__(self, distances, different):
+        different = ops.cast(different, "float32")
+        pull = ops.square(distances) / 2
+        push = ops.square(ops.relu(self.margin - distances)) / 2
+        losses = (1 - different) * pull + different * push
+        return (
+            ops.mean(losses) if len(losses.shape) == 1 else weighted_mean(losses, different + similar_pairs(different))
+        )
+
+
+def similar_pairs(different):
+    """1 for the similar pairs of a batch, an example with itself left out: `(n, n)`."""
+    return 1 - different - ops.eye(ops.shape(different)[0])
+
+
+def weighted_mean(values, weights):
+    """Mean of the values whose weight is 1; 0 if there is none."""
+    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1.0)
+
+
 def euclidean(a, b):
     """Distances along the last axis, float32; of equal rows 1e-6, with a gradient of 0 where the root has none."""
     difference = ops.cast(a, "float32") - ops.cast(b, "float32")
@@ -166,66 +178,3 @@ def all_to_all(vectors):
     squares = ops.sum(ops.square(vectors), axis=-1)
     squared = squares[:, None] + squares[None] - 2 * ops.matmul(vectors, ops.transpose(vectors))
     return ops.sqrt(ops.maximum(squared, 1e-12))
-
-
-@keras.saving.register_keras_serializable("dlarch_keras")
-class TripletLoss(PairLoss):
-    """An example shall be closer to its like than to any other, by a margin on squared distances.
-
-    max(0, d(a, p)² - d(a, n)² + margin), a mean over all similar pairs (a, p) of the batch. The negative n is
-    semi-hard: the nearest of those farther from a than p is, or, if there is none, the farthest of all. Schroff,
-    Kalenichenko & Philbin, "FaceNet", CVPR 2015, where embeddings have length 1 (`keras.layers.UnitNormalization`).
-    Memory grows with the cube of the batch: 64 MB for 256 examples.
-
-    Args:
-        margin: greater than 0.
-    """
-
-    def __init__(self, margin=0.2):
-        self.margin = validation.number("margin", margin, above=0)
-
-    def __call__(self, distances, different):
-        different = ops.cast(different, "float32")
-        squared = ops.square(distances)
-        positive, negative = squared[:, :, None], squared[:, None, :]
-        is_farther = ops.logical_and(different[:, None, :] > 0, negative > positive)
-        nearest_farther = ops.min(ops.where(is_farther, negative, np.inf), axis=-1)
-        farthest = ops.max(different * squared, axis=-1, keepdims=True)
-        chosen = ops.where(ops.any(is_farther, axis=-1), nearest_farther, farthest)
-        has_negative = ops.max(different, axis=-1, keepdims=True)
-        return _mean(ops.relu(squared - chosen + self.margin), _similar(different) * has_negative)
-
-
-@keras.saving.register_keras_serializable("dlarch_keras")
-class NTXentLoss(PairLoss):
-    """Among all others in the batch, an example shall pick out its like: a cross-entropy over -d² / (2 temperature).
-
-    For embeddings of length 1 (`keras.layers.UnitNormalization`) these logits are the cosine over the temperature, up
-    to a constant, and the loss is L_out of Khosla et al., "Supervised contrastive learning", NeurIPS 2020: the mean
-    over an example's likes, then over the examples that have any. With two examples a class it is NT-Xent (Chen et al.,
-    "A simple framework for contrastive learning of visual representations", ICML 2020).
-
-    Args:
-        temperature: greater than 0; the smaller, the more the nearest others count.
-    """
-
-    def __init__(self, temperature=0.1):
-        self.temperature = validation.number("temperature", temperature, above=0)
-
-    def __call__(self, distances, different):
-        similar = _similar(ops.cast(different, "float32"))
-        itself = ops.eye(ops.shape(distances)[0], dtype="bool")
-        logits = ops.where(itself, -1e9, -ops.square(distances) / (2 * self.temperature))
-        likes = ops.sum(similar, axis=-1)
-        losses = -ops.sum(similar * ops.log_softmax(logits, axis=-1), axis=-1) / ops.maximum(likes, 1.0)
-        return _mean(losses, ops.cast(likes > 0, "float32"))
-
-
-def _similar(different):
-    """1 for the similar pairs of a batch, an example with itself left out: `(n, n)`."""
-    return 1 - different - ops.eye(ops.shape(different)[0])
-
-
-def _mean(values, weights):
-    """Mean of the values whose weight is 1; 0 if there is none."""
-    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1.0)

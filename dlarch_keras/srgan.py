@@ -154,6 +154,8 @@ def subpixel_generator(channels=1, scale=3, filters=32, blocks=4, seed=None):
         `keras.Model`: `(n, height, width, channels)` → `(n, scale height, scale width, channels)`, for any height and
         width; near [0, 1], not clipped.
     """
+    from .networks.upscaling import DepthToSpace
+
     scale = validation.positive_int("scale", scale, 2)
     seeds = seed_stream(seed)
 
@@ -172,42 +174,6 @@ def subpixel_generator(channels=1, scale=3, filters=32, blocks=4, seed=None):
     return keras.Model(small, large, name="generator")
 
 
-@keras.saving.register_keras_serializable("dlarch_keras")
-class DepthToSpace(layers.Layer):
-    """Turns `scale²` channels of each pixel into a square of `scale` × `scale` pixels, row by row.
-
-    `(n, height, width, scale² c)` → `(n, scale height, scale width, c)`.
-
-    Args:
-        scale: whole number from 1 on.
-    """
-
-    reach = 0  # small pixels beside its own that a result depends on, see `networks.upscaling`
-
-    def __init__(self, scale, **kwargs):
-        super().__init__(**kwargs)
-        self.scale = validation.positive_int("scale", scale)
-
-    def build(self, input_shape):
-        if input_shape[-1] % self.scale**2:
-            raise ValueError(f"`x` must have a multiple of {self.scale**2} channels, got shape {tuple(input_shape)}.")
-        super().build(input_shape)
-
-    def call(self, x):
-        _, height, width, channels = ops.shape(x)
-        scale, count = self.scale, channels // self.scale**2
-        x = ops.reshape(x, (-1, height, width, scale, scale, count))
-        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, height * scale, width * scale, count))
-
-    def compute_output_shape(self, input_shape):
-        n, height, width, channels = input_shape
-        sides = (side if side is None else side * self.scale for side in (height, width))
-        return (n, *sides, channels // self.scale**2)
-
-    def get_config(self):
-        return {**super().get_config(), "scale": self.scale}
-
-
 def _check_networks(model):
     generator, discriminator, features = model.generator, model.discriminator, model.features
     validation.network("generator", generator)
@@ -217,7 +183,7 @@ def _check_networks(model):
             validation.network(name, network)
             validation.no_shared_layers("generator", generator, name, network)
             channels = network.input_shape[-1:]
-            validation.shape(name, "take what `generator` returns", channels, generator.output_shape[-1:])
+            validation.shapes(name, "take what `generator` returns", channels, generator.output_shape[-1:])
     if features is not None:
         validation.no_shared_layers("discriminator", discriminator, "features", features)
     validation.logits("discriminator", discriminator)

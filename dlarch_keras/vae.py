@@ -20,22 +20,18 @@ class VAE(Model):
 
     What it logs is in nats per image, summed over elements and averaged over images, and adds up:
     `loss = reconstruction_loss + beta * kl_loss`; losses of the layers themselves enter the gradient only.
-    Held-out data is scored with noise that stays the same from call to call and from batch to batch.
-
-    Networks with a second input, `(n, condition_dim)`, make it a model of images given a condition (`ConditionalVAE`):
-    `fit(x, condition)`, and every method that takes images or codes takes their `condition`.
+    Held-out data is scored with noise that stays the same from call to call. Networks with a second input,
+    `(n, condition_dim)`, make it a model of images given a condition, see `ConditionalVAE`.
 
     Args:
         encoder: built `keras.Model`, `(n, *shape)` → `[z_mean, z_log_var]`, each `(n, latent_dim)`.
         decoder: built `keras.Model`, `(n, latent_dim)` → `(n, *shape)`: logits, or means under "gaussian".
         beta: weight of the KL term.
-        likelihood: of an image given its code. "bernoulli": black or white pixels; a grey value is the probability of
-            white, and sampled anew at every step of training. "soft_bernoulli": the same cross-entropy taken of the
-            grey values themselves: its expectation over such samples, in wide use, and no density of grey images.
+        likelihood: "bernoulli": black or white pixels; a grey value is the probability of white, sampled anew at every
+            step. "soft_bernoulli": the same cross-entropy of the grey values themselves, in wide use, and no density.
             "gaussian": normal around the decoder's means.
         stddev: of the Gaussian likelihood.
-        warmup_steps: training steps over which the KL term's weight in the gradient rises from 0 to `beta`. The
-            logged loss always has `beta` itself.
+        warmup_steps: training steps over which the KL term's weight in the gradient rises from 0 to `beta`.
         data_range: (low, high) of the data; None, under "gaussian", for values without bounds.
         seed: integer, or None for other codes and samples in each process.
 
@@ -67,6 +63,9 @@ class VAE(Model):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.track("loss", "reconstruction_loss", "kl_loss")
         _check_networks(self)
+        self.latent_dim = encoder.output_shape[0][-1]
+        self.condition_dim = encoder.inputs[1].shape[-1] if len(encoder.inputs) > 1 else 0  # classes or attributes
+        self.target_is_input = not self.condition_dim
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -125,21 +124,11 @@ class VAE(Model):
         z_mean, _ = self.encoder(join(x, condition), training=training)
         return self.decoder(join(z_mean, condition), training=training)
 
-    @property
-    def latent_dim(self):
-        return self.encoder.output_shape[0][-1]
-
-    @property
-    def condition_dim(self):
-        """Number of classes or attributes that both networks are given; 0 for none."""
-        return self.encoder.inputs[1].shape[-1] if len(self.encoder.inputs) > 1 else 0
-
     def posterior(self, x, condition=None):
-        """Mean and log variance of q(z | x): `(n, *shape)` → `(n, latent_dim)` twice, NumPy.
-
-        Grey pixels go in as they are, also under "bernoulli"; pass `binarize(x, seed)` for sampled ones.
-        """
-        return tuple(forward(self.encoder, join(*self._checked_inputs(x, condition))))
+        """Mean and log variance of q(z | x): `(n, *shape)` → `(n, latent_dim)` twice, NumPy. Grey pixels stay grey."""
+        x = validation.data("x", x, self.decoder.output_shape, self.data_range)
+        condition = validation.condition("condition", condition, self.condition_dim, len(x))
+        return tuple(forward(self.encoder, join(x, condition)))
 
     def encode(self, x, condition=None):
         """The mean code of each image: `(n, *shape)` → `(n, latent_dim)`, NumPy; no noise."""
@@ -164,10 +153,7 @@ class VAE(Model):
         return self.decode(random.standard_normal((n, self.latent_dim), "float32"), condition)
 
     def interpolate(self, a, b, steps=8, condition=None):
-        """Images on the straight line between the mean codes of `a` and `b`, both ends included.
-
-        `(n, *shape)` twice → `(n, steps, *shape)`, NumPy; `steps` is 2 or more.
-        """
+        """Images between the mean codes of `a` and `b`, ends included: `(n, *shape)` twice → `(n, steps, *shape)`."""
         a = validation.data("a", a, self.decoder.output_shape, self.data_range)
         b = validation.data("b", b, a.shape, self.data_range)
         share = np.linspace(0, 1, validation.positive_int("steps", steps, 2), dtype="float32")[:, None]
@@ -177,49 +163,26 @@ class VAE(Model):
         return self.decode(codes, condition).reshape(len(a), steps, *a.shape[1:])
 
     def elbo(self, x, samples=1, seed=0, condition=None):
-        """Evidence lower bound of each image: the KL term in closed form, log p(x | z) averaged over `samples` codes.
-
-        `(n, *shape)` → `(n,)`, nats; `beta` has no part in it. Under "bernoulli", grey pixels are sampled once, by
-        `seed`, which makes the result repeat. A `ValueError` under "soft_bernoulli", which is no density of images.
-        """
-        return self._evidence_bounds(x, samples, seed, condition)[0]
-
-    def log_likelihood(self, x, samples=500, seed=0, condition=None):
-        """Importance-weighted estimate of log p(x), a bound that rises with `samples` on average; as `elbo`."""
-        return self._evidence_bounds(x, samples, seed, condition)[1]
-
-    def _evidence_bounds(self, x, samples, seed, condition):
+        """Evidence lower bound of each image: `(n,)` nats. See `metrics.likelihood.evidence_bounds`."""
         from .metrics.likelihood import evidence_bounds  # here, so that this file works without metrics/
 
-        if self.likelihood == "soft_bernoulli":
-            raise ValueError('`likelihood` must be a density of images here: use binarize() and "bernoulli".')
-        x, condition = self._checked_inputs(x, condition)
-        random = validation.random("seed", seed)
-        x = binarize(x, random) if self.likelihood == "bernoulli" else x
+        return evidence_bounds(self, x, samples, seed, condition)[0]
 
-        def log_probability(rows, codes):
-            given = None if condition is None else condition[rows]
-            return self.log_probability(x[rows], self.decoder(join(codes, given), training=False))
+    def log_likelihood(self, x, samples=500, seed=0, condition=None):
+        """Importance-weighted estimate of log p(x), a bound that rises with `samples` on average: `(n,)` nats."""
+        from .metrics.likelihood import evidence_bounds
 
-        return evidence_bounds(*forward(self.encoder, join(x, condition)), log_probability, samples, random)
-
-    @property
-    def target_is_input(self):
-        return not self.condition_dim
+        return evidence_bounds(self, x, samples, seed, condition)[1]
 
     def check_data(self, x, y=None):
         x = validation.data("x", x, self.decoder.output_shape, self.data_range)
         if self.condition_dim:
             validation.condition("y", y, self.condition_dim, x.shape[0])
-        elif not validation.is_input(y, x):
-            raise ValueError("`y` must be left out: what a VAE explains is its input `x`.")
+        else:
+            validation.target_is_input("y", y, x)
 
     def check_inputs(self, inputs):
         self.check_data(*validation.inputs("x", inputs, self.condition_dim))
-
-    def _checked_inputs(self, x, condition):
-        x = validation.data("x", x, self.decoder.output_shape, self.data_range)
-        return x, validation.condition("condition", condition, self.condition_dim, len(x))
 
 
 def kl_divergence(z_mean, z_log_var):
@@ -229,20 +192,6 @@ def kl_divergence(z_mean, z_log_var):
     """
     excess = ops.expm1(z_log_var) - z_log_var
     return 0.5 * ops.sum(ops.square(z_mean) + excess, axis=-1)
-
-
-def binarize(x, seed):
-    """Black-and-white images from grey ones, each pixel white with its grey value as probability.
-
-    Args:
-        x: `(n, *shape)` in [0, 1], NumPy.
-        seed: integer, which freezes the images; None for others each time; or a `numpy` generator.
-
-    Returns:
-        `(n, *shape)` of zeros and ones, float32.
-    """
-    x = validation.array("x", x, (None,) * getattr(x, "ndim", 1), 0, 1)
-    return (validation.random("seed", seed).random(x.shape, "float32") < x).astype("float32")
 
 
 def _check_networks(model):
@@ -257,8 +206,8 @@ def _check_networks(model):
         raise ValueError(f"`encoder` must return two outputs of shape (n, latent_dim), got {z_mean}, {z_log_var}.")
     taken = [tensor.shape for tensor in decoder.inputs]
     condition = [tensor.shape for tensor in encoder.inputs[1:]]
-    validation.shape("decoder", "take what `encoder` returns, and its condition", taken, [z_mean, *condition])
-    validation.shape("decoder", "return images", decoder.output_shape, encoder.inputs[0].shape)
+    validation.shapes("decoder", "take what `encoder` returns, and its condition", taken, [z_mean, *condition])
+    validation.shapes("decoder", "return images", decoder.output_shape, encoder.inputs[0].shape)
     if model.likelihood == "gaussian":
         validation.output_range("decoder", decoder, model.data_range)
     else:

@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from benchmarks import one_shot as benchmark
-from benchmarks import runner
 from dlarch_keras import BalancedBatches, NTXentLoss, SiameseNetwork, n_way_accuracy
 from dlarch_keras.metrics.identification import expected_accuracy, runs_accuracy
 from dlarch_keras.one_shot import convolutional_embedding, jitter, with_rotations
@@ -394,6 +392,9 @@ class KilledBeforeSaving(keras.callbacks.BackupAndRestore):
 
 
 def test_a_killed_benchmark_goes_on_where_it_was(tmp_path, monkeypatch):
+    from benchmarks import one_shot as benchmark
+    from benchmarks import runner
+
     x = np.random.default_rng(0).random((160, 28, 28, 1), "float32")
     alphabets = np.array(["a", "b", "c", "d"]).repeat(10)
     monkeypatch.setattr(benchmark, "DATASETS", {"toy": lambda: ((x, np.arange(40).repeat(4)), None, alphabets)})

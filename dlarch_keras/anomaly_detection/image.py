@@ -208,14 +208,14 @@ class _RandomPatches(keras.utils.PyDataset):
         return (np.moveaxis(self.patches[chosen], 1, -1),)
 
 
+def _dissimilarity(image, other):
+    """`1 - SSIM` around each pixel, in [0, 2], mean over channels: `(height, width, channels)` → `(height, width)`."""
+    _, similarity = structural_similarity(image, other, win_size=WINDOW, data_range=1, channel_axis=-1, full=True)
+    return 1 - similarity.mean(axis=-1)
+
+
 def _images(X, channels):
     X = validation.array("X", X, (None, None, None, channels), 0, 1)
     if min(X.shape[1:3]) < WINDOW:
         raise ValueError(f"`X` must be images of at least {WINDOW} x {WINDOW} pixels, got shape {X.shape}.")
     return X.astype("float32", copy=False)
-
-
-def _dissimilarity(image, other):
-    """`1 - SSIM` around each pixel, in [0, 2], mean over channels: `(height, width, channels)` → `(height, width)`."""
-    _, similarity = structural_similarity(image, other, win_size=WINDOW, data_range=1, channel_axis=-1, full=True)
-    return 1 - similarity.mean(axis=-1)

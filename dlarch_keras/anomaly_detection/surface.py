@@ -13,7 +13,7 @@ from keras import layers, ops
 
 from ..core import validation
 from ..denoising_autoencoder import Corruption
-from ..networks import conv_block, seed_stream
+from ..networks import conv_block, glorot, seed_stream
 
 STRIDE = 4  # of the encoder: the sides of an image must be multiples of it
 
@@ -55,8 +55,7 @@ def surface_decoder(channels, latent_channels=32, seed=None, name="decoder"):
     seeds = seed_stream(seed)
     code = keras.Input((None, None, latent_channels))
     x = conv_block(code, 16, 4, strides=2, transpose=True, seeds=seeds)
-    initializer = keras.initializers.GlorotUniform(next(seeds))
-    outputs = layers.Conv2D(channels, 3, padding="same", kernel_initializer=initializer, dtype="float32")(x)
+    outputs = layers.Conv2D(channels, 3, padding="same", kernel_initializer=glorot(seeds), dtype="float32")(x)
     return keras.Model(code, outputs, name=name)
 
 

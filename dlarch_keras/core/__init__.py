@@ -3,5 +3,3 @@
 from . import validation
 from .gradients import apply_gradients, input_gradient, value_and_grad
 from .model import Model, forward
-
-__all__ = ["Model", "apply_gradients", "forward", "input_gradient", "validation", "value_and_grad"]

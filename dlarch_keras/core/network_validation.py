@@ -14,18 +14,17 @@ def network(name, value, inputs=1, outputs=1):
             raise ValueError(f"`{name}` must have {wanted} {kind}{'s' * (wanted > 1)}, got {kind} shapes {shape}.")
 
 
-def shape(name, what, shape, wanted):
+def shapes(name, what, shape, wanted):
     """Raise a `ValueError` unless a shape, or a list of them, is the wanted one, in which None stands for any length.
 
     Args:
         name, what: the network's argument, and what it must do, for the message.
     """
-    shapes, all_wanted = (each if isinstance(each, list) else [each] for each in (shape, wanted))
-    fits = len(shapes) == len(all_wanted) and all(
-        len(one) == len(other) and all(length in (None, own) for own, length in zip(one, other))
-        for one, other in zip(shapes, all_wanted)
-    )
-    if not fits:
+    got, expected = (each if isinstance(each, list) else [each] for each in (shape, wanted))
+    same_ranks = [len(each) for each in got] == [len(each) for each in expected]
+    if not same_ranks or any(
+        length not in (None, own) for one, other in zip(got, expected) for own, length in zip(one, other)
+    ):
         raise ValueError(f"`{name}` must {what}, of shape {wanted}, got {shape}.")
 
 

@@ -71,17 +71,11 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
     def iterations(self):
         return self.optimizers[0].iterations
 
-    @property
-    def learning_rate(self):
-        raise AttributeError(
-            f"Each optimizer has its own: optimizer[name].learning_rate, name in {list(self.members)}."
-        )
+    def _no_learning_rate(self, *_):
+        names = list(self.members)
+        raise AttributeError(f"Each optimizer has its own: optimizer[name].learning_rate, name in {names}.")
 
-    @learning_rate.setter
-    def learning_rate(self, value):
-        raise AttributeError(
-            f"Each optimizer has its own: optimizer[name].learning_rate, name in {list(self.members)}."
-        )
+    learning_rate = property(_no_learning_rate, _no_learning_rate)
 
     def of(self, variables):
         """The member that trains `variables`.

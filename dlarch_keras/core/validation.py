@@ -6,46 +6,7 @@ import numbers
 import keras
 import numpy as np
 
-from .network_validation import (
-    connected,
-    last_activation,
-    logits,
-    network,
-    no_shared_layers,
-    output_range,
-    shape,
-    upscaling_factor,
-)
-
-__all__ = [
-    "array",
-    "batch",
-    "choice",
-    "condition",
-    "connected",
-    "data",
-    "data_range",
-    "groups",
-    "inputs",
-    "is_input",
-    "is_stream",
-    "labels",
-    "last_activation",
-    "logits",
-    "network",
-    "no_shared_layers",
-    "non_negative_int",
-    "number",
-    "output_range",
-    "pair_labels",
-    "positive_int",
-    "positive_ints",
-    "probabilities",
-    "random",
-    "shape",
-    "upscaling_factor",
-    "weights",
-]
+from .network_validation import *  # noqa: F403, both are `validation` to whoever calls them
 
 
 def is_stream(data):
@@ -75,11 +36,7 @@ def array(name, value, shape, minimum=-np.inf, maximum=np.inf, hint=""):
     expected = f"`{name}` must be an array of floats of shape {shape_text}"
     if value is None:
         raise ValueError(f"{expected}, got None.")
-    if not isinstance(value, keras.KerasTensor):
-        try:
-            value = keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
-        except ValueError as error:  # rows of unequal length
-            raise ValueError(f"{expected}, got a {type(value).__name__} that is not one: {error}") from error
+    value = _as_array(value, expected)
     if "float" not in str(value.dtype):
         scale = ": divide pixels by 255" if maximum == 1 and "int" in str(value.dtype) else ""
         raise ValueError(f"{expected}, got dtype {value.dtype}{scale}.")
@@ -132,10 +89,10 @@ def condition(name, value, width, count=None):
         if value is not None:
             raise ValueError(f"`{name}` must be left out: these networks take no condition.")
         return None
+    expected = f"`{name}` must hold a class label or a row of attributes for each example"
     if value is None:
-        raise ValueError(f"`{name}` must hold a class label or a row of attributes for each example, got None.")
-    if not isinstance(value, keras.KerasTensor):
-        value = np.asarray(value)
+        raise ValueError(f"{expected}, got None.")
+    value = _as_array(value, expected)
     if "int" not in str(value.dtype):
         return array(name, value, (count, width))
     if len(value.shape) != 1 or 0 in value.shape or value.shape[0] != (count or value.shape[0]):
@@ -285,10 +242,11 @@ def choice(name, value, choices):
         raise ValueError(f"`{name}` must be one of {choices}, got {value!r}.")
 
 
-def is_input(y, x):
-    """Whether the target `y` is left out, or is the input `x` itself, as far as can be told within a step."""
+def target_is_input(name, y, x):
+    """Raise a `ValueError` unless the target `y` is left out, or is the input `x`, as far as can be told in a step."""
     alike = isinstance(y, keras.KerasTensor) and y.shape == x.shape
-    return y is None or y is x or alike
+    if not (y is None or y is x or alike):
+        raise ValueError(f"`{name}` must be left out: the target of this model is its input `x`.")
 
 
 def batch(count, minimum):

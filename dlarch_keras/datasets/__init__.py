@@ -19,48 +19,4 @@ from dlarch_keras.datasets.scenes import SOLIDS, generate_scenes
 from dlarch_keras.datasets.signature_folders import Signatures, load_signatures, preprocess_signature
 from dlarch_keras.datasets.signatures import make_signatures
 from dlarch_keras.datasets.textures import TEXTURE_CLASSES, add_defects, load_textures
-from dlarch_keras.datasets.transactions import (
-    generate_transactions,
-    split_by_time,
-    terminal_risk,
-    transaction_features,
-)
-
-__all__ = [
-    "ADBENCH_NAMES",
-    "FASHION_MNIST_CLASSES",
-    "GLYPH_ALPHABETS",
-    "NSL_KDD_CATEGORIES",
-    "SOLIDS",
-    "TEXTURE_CLASSES",
-    "Signatures",
-    "add_defects",
-    "data_dir",
-    "find_file",
-    "generate_flows",
-    "generate_scenes",
-    "generate_transactions",
-    "load_adbench",
-    "load_ai4i",
-    "load_credit_card",
-    "load_fashion_mnist",
-    "load_glyphs",
-    "load_image_pairs",
-    "load_images",
-    "load_mnist",
-    "load_network_flows",
-    "load_nsl_kdd",
-    "load_omniglot",
-    "load_omniglot_runs",
-    "load_photographs",
-    "load_signatures",
-    "load_textures",
-    "make_signatures",
-    "one_class_split",
-    "preprocess_signature",
-    "read_image",
-    "read_images",
-    "split_by_time",
-    "terminal_risk",
-    "transaction_features",
-]
+from dlarch_keras.datasets.transactions import generate_transactions, split_by_time, terminal_risk, transaction_features

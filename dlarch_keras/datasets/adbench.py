@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from dlarch_keras.core.validation import non_negative_int
 from dlarch_keras.datasets.files import find_file, read_npz
-from dlarch_keras.datasets.windows import check_integer
 
 _FILES = {
     "breastw": "4_breastw",
@@ -65,7 +65,7 @@ def one_class_split(x, y, seed=0):
         raise ValueError(f"`y` must be one label to a row of `x`, got shapes {y.shape} and {x.shape}.")
     if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
         raise ValueError(f"`y` must be 0 (normal) and 1 (anomaly), got {y.dtype} such as {y[:5]}.")
-    check_integer("seed", seed, minimum=0)
+    non_negative_int("seed", seed)
     normal = np.flatnonzero(y == 0)
     if len(normal) < 2 or len(normal) == len(y):
         raise ValueError(

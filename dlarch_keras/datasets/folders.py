@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dlarch_keras.datasets.windows import check_integer
+from dlarch_keras.core.validation import positive_int
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 MODES = {1: "L", 3: "RGB"}
@@ -133,7 +133,7 @@ def _halves(files, *channels):
 
 def _square(image, size):
     """The middle square of a picture at another size, each pixel a mean of those it stands for."""
-    check_integer("size", size, 1)
+    positive_int("size", size)
     height, width, _ = image.shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

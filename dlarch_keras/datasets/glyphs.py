@@ -18,7 +18,7 @@ from matplotlib.textpath import TextPath
 from PIL import Image, ImageDraw
 from skimage.morphology import skeletonize
 
-from dlarch_keras.datasets.windows import check_integer
+from dlarch_keras.core.validation import non_negative_int, positive_int
 
 GLYPH_ALPHABETS = {  # how the Unicode names of their letters begin
     "Arabic": "ARABIC LETTER",
@@ -71,9 +71,9 @@ def load_glyphs(examples=20, size=28, distortion=DISTORTION, test_alphabets=TEST
 
     Source: the DejaVu fonts 2.37 and STIX, which come with matplotlib.
     """
-    check_integer("examples", examples)
-    check_integer("size", size, 16)
-    check_integer("seed", seed, 0)
+    positive_int("examples", examples)
+    positive_int("size", size, 16)
+    non_negative_int("seed", seed)
     real = isinstance(distortion, numbers.Real) and not isinstance(distortion, bool)
     if not real or not 0 <= distortion < np.inf:
         raise ValueError(f"`distortion` must be a number from 0 on, got {distortion!r}.")

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dlarch_keras.datasets.windows import check_integer, rolling
+from dlarch_keras.core.validation import non_negative_int, positive_int
+from dlarch_keras.datasets.windows import rolling
 
 CLIENTS, OUTSIDE = 60, 400  # hosts in the office, hosts elsewhere
 FLOWS_A_SECOND = 5.0
@@ -84,8 +85,8 @@ def generate_flows(n=40_000, attack_share=0.05, seed=0):
     Raises:
         ValueError: arguments outside these ranges.
     """
-    check_integer("n", n, minimum=100)
-    check_integer("seed", seed, minimum=0)
+    positive_int("n", n, minimum=100)
+    non_negative_int("seed", seed)
     if isinstance(attack_share, bool) or not isinstance(attack_share, numbers.Real) or not 0 <= attack_share <= 0.5:
         raise ValueError(f"`attack_share` must be a number from 0 to 0.5, got {attack_share!r}.")
     random = np.random.default_rng(seed)

@@ -6,8 +6,8 @@ Its two parts share no alphabet: what is learned on the first is tested on chara
 import numpy as np
 from PIL import Image
 
+from dlarch_keras.core.validation import positive_int
 from dlarch_keras.datasets.files import find_file, read_zip
-from dlarch_keras.datasets.windows import check_integer
 
 DRAWERS = 20
 RUNS, WAYS = 20, 20
@@ -81,7 +81,7 @@ def load_omniglot_runs(size=28):
 
 
 def _check_size(size):
-    check_integer("size", size, 8)
+    positive_int("size", size, 8)
     if size > SIZE:
         raise ValueError(f"`size` must be at most {SIZE}, as published, got {size}.")
 

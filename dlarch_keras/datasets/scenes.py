@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import hsv_to_rgb
 from scipy import ndimage
 
-from dlarch_keras.datasets.windows import check_integer
+from dlarch_keras.core.validation import non_negative_int, positive_int
 
 SOLIDS = ("ball", "box", "cylinder", "pyramid", "roof")
 HUES = dict(zip(SOLIDS, (0.02, 0.58, 0.33, 0.13, 0.80)))  # each kind has a colour of its own, but for a spread
@@ -42,9 +42,9 @@ def generate_scenes(n, seed=0, size=64, kinds=SOLIDS, solids=(1, 3)):
     Raises:
         ValueError: for numbers out of range, or kinds that are unknown.
     """
-    check_integer("n", n, 1)
-    check_integer("seed", seed, 0)
-    check_integer("size", size, 16)
+    positive_int("n", n)
+    non_negative_int("seed", seed)
+    positive_int("size", size, 16)
     if isinstance(kinds, str) or not np.iterable(kinds) or not len(kinds) or any(kind not in SOLIDS for kind in kinds):
         raise ValueError(f"`kinds` must be some of {SOLIDS}, got {kinds!r}.")
     kinds = list(kinds)

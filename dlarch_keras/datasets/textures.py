@@ -7,8 +7,8 @@ import numpy as np
 from scipy import ndimage
 from skimage import draw
 
+from dlarch_keras.core.validation import non_negative_int
 from dlarch_keras.datasets.photographs import read_photograph
-from dlarch_keras.datasets.windows import check_integer
 
 TEXTURE_CLASSES = ("normal", "scratches", "thread", "stain", "hole", "grain")
 PHOTOGRAPHS = ("brick", "grass", "gravel")
@@ -50,7 +50,7 @@ def load_textures(name="brick", size=64, contrast=CONTRAST, seed=0):
     photograph = read_photograph(name)
     x_train = np.concatenate([_tiles(photograph[band], height, width) for band in TRAIN_BANDS], axis=1)
     x_train = x_train.reshape(-1, height, width, 1)
-    check_integer("seed", seed, 0)
+    non_negative_int("seed", seed)
     rng = np.random.default_rng(seed)
     band = photograph[TEST_BAND]
     rows = rng.integers(0, band.shape[0] - height + 1, TEST_IMAGES)

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from dlarch_keras.datasets.windows import check_integer, rolling
+from dlarch_keras.core.validation import non_negative_int, positive_int
+from dlarch_keras.datasets.windows import rolling
 
 FIRST_DAY = pd.Timestamp("2018-04-01")
 SIDE = 100.0  # of the square in which customers and terminals lie
@@ -51,10 +52,10 @@ def generate_transactions(customers=1000, terminals=2000, days=120, radius=5.0, 
         ValueError: a number that is not positive, or a negative seed.
     """
     for name, value in (("customers", customers), ("terminals", terminals), ("days", days)):
-        check_integer(name, value)
+        positive_int(name, value)
     if isinstance(radius, bool) or not isinstance(radius, numbers.Real) or not 0 < radius < np.inf:
         raise ValueError(f"`radius` must be a positive number, got {radius!r}.")
-    check_integer("seed", seed, minimum=0)
+    non_negative_int("seed", seed)
     random = np.random.default_rng(seed)
     transactions = _genuine(customers, terminals, days, radius, random)
     _add_frauds(transactions, customers, terminals, days, random)
@@ -210,8 +211,8 @@ def split_by_time(transactions, train_days, validation_days, test_days, delay_da
     """
     lengths = {"train_days": train_days, "validation_days": validation_days, "test_days": test_days}
     for name, value in lengths.items():
-        check_integer(name, value)
-    check_integer("delay_days", delay_days, minimum=0)
+        positive_int(name, value)
+    non_negative_int("delay_days", delay_days)
     _check_table(transactions, ("datetime",))
     midnight = transactions["datetime"].dt.normalize()
     day = (midnight - midnight.iloc[0]).dt.days.to_numpy()
@@ -259,6 +260,6 @@ def _check_windows(windows, delay_days):
     if isinstance(windows, (str, bytes)) or not np.iterable(windows) or not len(windows := tuple(windows)):
         raise ValueError(f"`windows` must be a sequence of days, got {windows!r}.")
     for days in windows:
-        check_integer("windows", days)
-    check_integer("delay_days", delay_days)
+        positive_int("windows", days)
+    positive_int("delay_days", delay_days)
     return windows

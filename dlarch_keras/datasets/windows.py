@@ -1,4 +1,4 @@
-"""Windows over the past of an ordered table, for the datasets that are streams; and what their arguments must be."""
+"""Windows over the past of an ordered table, for the datasets that are streams."""
 
 import numpy as np
 
@@ -23,9 +23,3 @@ def rolling(table, on, key, column, window, statistic):
     # pandas returns the groups one after the other, each in its own row order.
     values[np.argsort(groups.ngroup(), kind="stable")] = getattr(windows, statistic)()
     return values
-
-
-def check_integer(name, value, minimum=1):
-    """Raise a `ValueError` unless `value` is an integer of at least `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
-        raise ValueError(f"`{name}` must be an integer of at least {minimum}, got {value!r}.")

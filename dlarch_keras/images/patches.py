@@ -30,7 +30,7 @@ def patch_pairs(images, scale, size, count, seed=0, shrink=downscale):
     rng = validation.random("seed", seed)
     count = validation.positive_int("count", count)
     if not len(images):
-        raise ValueError("`images` must hold a image or more, got none.")
+        raise ValueError("`images` must hold an image or more, got none.")
     pairs = []
     for number, image in enumerate(images):
         image = validation.array(f"images[{number}]", image, (None, None, np.shape(images[0])[-1]), 0, 1)

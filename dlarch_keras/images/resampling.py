@@ -34,9 +34,9 @@ def downscale(x, scale):
 
 def _resized(x, shape):
     resized = np.empty((len(x), *shape, x.shape[-1]), "float32")
-    for image, channel in np.ndindex(len(x), x.shape[-1]):
-        image = Image.fromarray(x[image, :, :, channel].astype("float32"))
-        resized[image, :, :, channel] = image.resize(shape[::-1], Image.Resampling.BICUBIC)
+    for number, channel in np.ndindex(len(x), x.shape[-1]):
+        image = Image.fromarray(x[number, :, :, channel].astype("float32"))
+        resized[number, :, :, channel] = image.resize(shape[::-1], Image.Resampling.BICUBIC)
     return resized.clip(0, 1)
 
 

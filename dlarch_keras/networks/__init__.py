@@ -12,22 +12,3 @@ from .convolutional import convolutional_decoder, convolutional_encoder
 from .dense import dense_decoder, dense_encoder
 from .generative import convolutional_discriminator, convolutional_generator
 from .residual import code_to_image, image_to_code, residual_decoder, residual_encoder
-
-__all__ = [
-    "code_to_image",
-    "conditional_decoder",
-    "conv_block",
-    "convolutional_decoder",
-    "convolutional_discriminator",
-    "convolutional_encoder",
-    "convolutional_generator",
-    "dense_block",
-    "dense_decoder",
-    "dense_encoder",
-    "glorot",
-    "image_to_code",
-    "residual_block",
-    "residual_decoder",
-    "residual_encoder",
-    "seed_stream",
-]

@@ -1,7 +1,7 @@
 """Images of any size through a network that enlarges them, tile by tile."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from ..core import forward, validation
 from ..images.resampling import bicubic, luminance, with_luminance
@@ -43,6 +43,40 @@ def upscale(generator, x, tile=128):
     return with_luminance(bicubic(x, scale), enlarged(luminance(x)))
 
 
+@keras.saving.register_keras_serializable("dlarch_keras")
+class DepthToSpace(layers.Layer):
+    """Turns `scale²` channels of each pixel into a square of `scale` × `scale` pixels, row by row.
+
+    `(n, height, width, scale² c)` → `(n, scale height, scale width, c)`.
+
+    Args:
+        scale: whole number from 1 on.
+    """
+
+    def __init__(self, scale, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = validation.positive_int("scale", scale)
+
+    def build(self, input_shape):
+        if input_shape[-1] % self.scale**2:
+            raise ValueError(f"`x` must have a multiple of {self.scale**2} channels, got shape {tuple(input_shape)}.")
+        super().build(input_shape)
+
+    def call(self, x):
+        _, height, width, channels = ops.shape(x)
+        scale, count = self.scale, channels // self.scale**2
+        x = ops.reshape(x, (-1, height, width, scale, scale, count))
+        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, height * scale, width * scale, count))
+
+    def compute_output_shape(self, input_shape):
+        n, height, width, channels = input_shape
+        sides = (side if side is None else side * self.scale for side in (height, width))
+        return (n, *sides, channels // self.scale**2)
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale}
+
+
 POINTWISE = (
     layers.InputLayer,
     layers.Activation,
@@ -53,6 +87,7 @@ POINTWISE = (
     layers.Dense,
     layers.BatchNormalization,
     layers.Rescaling,
+    DepthToSpace,
     keras.Model,  # a network within the network; its layers are looked at as well
 )
 
@@ -64,8 +99,6 @@ def _reach(generator):
         if type(layer) is layers.Conv2D and set(layer.strides) == {1}:
             own = max(rate * (size // 2) for rate, size in zip(layer.dilation_rate, layer.kernel_size))
             reach += own * max(len(layer._inbound_nodes), 1)  # it may be called several times
-        elif hasattr(layer, "reach"):
-            reach += layer.reach
         elif not isinstance(layer, POINTWISE) or (isinstance(layer, keras.Model) and len(layer._inbound_nodes) > 1):
             return None  # the layers of a network that is called twice do not count its calls
     return reach

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from ..core import forward, validation
-from ..siamese import NTXentLoss, SiameseNetwork
+from ..one_shot.losses import NTXentLoss
+from ..siamese import SiameseNetwork
 from .network import signature_embedding
 from .trials import check_signatures, check_writers, development_error
 
@@ -139,8 +140,7 @@ def split_writers(writers, share=0.2, seed=0):
         `(n,)` booleans, True for the rows held back.
     """
     names = np.unique(check_writers(writers))
-    if not 0 < validation.number("share", share) < 1:
-        raise ValueError(f"`share` must lie between 0 and 1, got {share!r}.")
+    share = validation.number("share", share, above=0, below=1)
     if len(names) < 4:
         raise ValueError(f"`writers` must be 4 or more to be split, got {len(names)}.")
     count = min(max(2, round(share * len(names))), len(names) - 2)

@@ -122,6 +122,7 @@ def check_signatures(images, writers, forged):
 
 
 def check_writers(writers):
+    """Return labels of writers as an array, or say what is wrong with them."""
     writers = np.asarray(writers)
     if writers.ndim != 1 or writers.dtype.kind not in "iuU":
         raise ValueError(
