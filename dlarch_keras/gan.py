@@ -22,8 +22,8 @@ class GAN(Model):
     Where nothing can be told apart they are log 2 and log 4. One pass of the generator serves both losses: the two
     networks move at the same time, each against the other as it was before the step.
 
-    A discriminator's BatchNormalization normalises real examples and fakes each by themselves in training, and by one
-    running average of both in `evaluate` and `predict`: held-out losses do not compare with those of training then.
+    In training, BatchNormalization in the discriminator sees real examples and fakes as batches of their own; in
+    `evaluate` and `predict` it uses one running average of both, so that the two losses are not comparable.
 
     Args:
         generator: built `keras.Model`, `(n, latent_dim)` → `(n, *shape)`; or a conditional one,
@@ -31,17 +31,17 @@ class GAN(Model):
         discriminator: built `keras.Model`, `(n, *shape)` → `(n, 1)`, logits; with a conditional generator,
             `[(n, *shape), (n, condition_dim)]` → `(n, 1)`.
         label_smoothing: taken off the target of real examples only (Salimans et al. 2016), in [0, 1).
-        ema_decay: of the moving average of the generator's weights that `generate` uses, in [0, 1); 0 for the weights
-            themselves. It starts from the weights at construction: set others before, not after.
+        ema_decay: of the moving average of the generator's weights that `generate` uses, in [0, 1); 0 for no average.
+            It starts from the weights at construction: load others before you build the GAN.
         data_range: (low, high) of the data, (-1, 1) for a generator that ends in tanh; None for points and table rows.
-        seed: integer, or None for other noise in each process.
+        seed: integer, or None for different noise in each process.
 
     Raises:
         ValueError: for networks that do not fit each other or the data's range, settings out of range.
     """
 
-    networks_with_optimizers = ("generator", "discriminator")
-    takes_weights = False
+    networks_with_optimizers = ("generator", "discriminator")  # compile() takes an optimizer for each
+    takes_sample_weight = False
 
     def __init__(
         self, generator, discriminator, label_smoothing=0.0, ema_decay=0.999, data_range=(0, 1), seed=None, **kwargs
@@ -67,6 +67,7 @@ class GAN(Model):
         condition = condition_rows(y, self.condition_dim)
         noise = self.sample_noise(ops.shape(real)[0])
 
+        # Of what a loss returns, the first value is differentiated, and the others are carried along.
         (generator_loss, fake), generator_gradients = value_and_grad(
             lambda: self.generator_loss(noise, condition, training=True), self.generator.trainable_variables
         )
@@ -82,27 +83,30 @@ class GAN(Model):
         return self.log(ops.shape(real)[0], generator_loss=generator_loss, discriminator_loss=discriminator_loss)
 
     def generator_loss(self, noise, condition, training=False):
-        """Cross-entropy of fakes that ought to pass for real, and the fakes: a scalar and `(n, *shape)`."""
+        """Cross-entropy of fakes that ought to pass for real, plus the layers' own losses; and the fakes."""
         fake = self.generator(join(noise, condition), training=training)
-        return cross_entropy(1.0, self.discriminator(join(fake, condition), training=training)), fake
+        logits = self.discriminator(join(fake, condition), training=training)
+        return cross_entropy(1.0, logits) + sum(self.generator.losses), fake
 
     def discriminator_loss(self, real, fake, condition, training=False):
-        """Cross-entropy of real examples plus that of fakes, each a mean over the batch: a scalar."""
+        """Cross-entropy of real examples plus that of fakes, each a mean, plus the layers' own losses: a scalar."""
         real_logits = self.discriminator(join(real, condition), training=training)
         fake_logits = self.discriminator(join(fake, condition), training=training)
-        return cross_entropy(1.0 - self.label_smoothing, real_logits) + cross_entropy(0.0, fake_logits)
+        loss = cross_entropy(1.0 - self.label_smoothing, real_logits) + cross_entropy(0.0, fake_logits)
+        return loss + sum(self.discriminator.losses)
 
     def update_average(self):
         """Move the averaged generator's weights a little towards the generator's."""
         if not self.ema_decay:  # the generator itself is used
             return
         step = ops.cast(self.optimizer["generator"].iterations, "float32")
-        share = ops.maximum(1.0 - self.ema_decay, 9.0 / (9.0 + step))  # the first steps forget the initial weights
-        for mean, variable in zip(self.averaged_generator.weights, self.generator.weights):
-            mean.assign(mean + ops.cast(share, mean.dtype) * (variable - mean))
+        # At first a shorter memory, min(ema_decay, step / (9 + step)), that forgets the initial weights.
+        share = ops.maximum(1.0 - self.ema_decay, 9.0 / (9.0 + step))
+        for average, variable in zip(self.averaged_generator.weights, self.generator.weights):
+            average.assign(average + ops.cast(share, average.dtype) * (variable - average))
 
     def sample_noise(self, count, training=True):
-        """Codes from the prior; outside training the same ones for each batch, so that held-out losses compare."""
+        """Codes from the prior; outside training always the same ones, so that held-out losses are comparable."""
         return keras.random.normal((count, self.latent_dim), seed=self.seed_generator if training else 0)
 
     def test_step(self, data):
@@ -122,14 +126,14 @@ class GAN(Model):
 
         Args:
             n: how many, 1 or more.
-            seed: integer; the same one gives the same examples. None for others each time.
+            seed: integer; the same one gives the same examples. None for different ones each time.
             condition: for a conditional model, `(n,)` class labels or `(n, condition_dim)` attributes.
 
         Returns:
             `(n, *shape)`, NumPy, within `data_range`.
         """
-        n, random = validation.positive_int("n", n), validation.random("seed", seed)
-        return self.decode(random.standard_normal((n, self.latent_dim), "float32"), condition)
+        n, rng = validation.positive_int("n", n), validation.random("seed", seed)
+        return self.decode(rng.standard_normal((n, self.latent_dim), "float32"), condition)
 
     def decode(self, z, condition=None):
         """Examples for given codes, by the averaged generator: `(n, latent_dim)` → `(n, *shape)`, NumPy."""
@@ -170,8 +174,8 @@ def _check_networks(model):
     validation.logits("discriminator", discriminator)
     validation.no_shared_layers("generator", generator, "discriminator", discriminator)
     validation.shapes("generator", "take codes", generator.inputs[0].shape, (None, None))
-    returned, taken = [generator.output_shape], [tensor.shape for tensor in discriminator.inputs]
-    returned += [tensor.shape for tensor in generator.inputs[1:]]  # the condition
-    validation.shapes("discriminator", "take what `generator` returns, and its condition", returned, taken)
-    validation.shapes("discriminator", "return one number an example", discriminator.output_shape, (None, 1))
+    taken = [tensor.shape for tensor in discriminator.inputs]
+    returned = [generator.output_shape, *(tensor.shape for tensor in generator.inputs[1:])]  # and the condition
+    validation.shapes("discriminator", "take what `generator` returns, and its condition", taken, returned)
+    validation.shapes("discriminator", "return one number for each example", discriminator.output_shape, (None, 1))
     validation.output_range("generator", generator, model.data_range, must_be_bounded=True)

@@ -20,7 +20,7 @@ class Pix2Pix(Model):
     The discriminator sees source and image side by side, and gives a verdict on each patch. Logged are
     `generator_loss`, the cross-entropy of fake patches that ought to pass for real; `l1_loss`, the mean absolute
     difference to the target; and `discriminator_loss`, the mean of the cross-entropies of real and of fake patches:
-    half their sum, as in the paper (which halves the speed of plain gradient descent, and not Adam's).
+    half their sum, as in the paper.
 
     Args:
         generator: built `keras.Model`, `(n, height, width, c)` → `(n, height, width, channels)`.
@@ -35,7 +35,7 @@ class Pix2Pix(Model):
 
     networks_with_optimizers = ("generator", "discriminator")
     needs_target = True
-    takes_weights = False
+    takes_sample_weight = False
 
     def __init__(self, generator, discriminator, l1_weight=100.0, data_range=(0, 1), **kwargs):
         super().__init__(**kwargs)
@@ -51,7 +51,8 @@ class Pix2Pix(Model):
 
         def objective():
             adversarial, l1, fake = self.generator_losses(source, target, training=True)
-            return adversarial + self.l1_weight * l1, adversarial, l1, fake
+            loss = adversarial + self.l1_weight * l1 + sum(self.generator.losses)
+            return loss, adversarial, l1, fake
 
         (_, generator_loss, l1_loss, fake), generator_gradients = value_and_grad(
             objective, self.generator.trainable_variables
@@ -82,7 +83,8 @@ class Pix2Pix(Model):
         """Mean of the cross-entropies of real patches and of fakes: a scalar, log 2 where nothing tells them apart."""
         real_logits = self.discriminator([source, target], training=training)
         fake_logits = self.discriminator([source, fake], training=training)
-        return (cross_entropy(1.0, real_logits) + cross_entropy(0.0, fake_logits)) / 2
+        loss = (cross_entropy(1.0, real_logits) + cross_entropy(0.0, fake_logits)) / 2
+        return loss + sum(self.discriminator.losses)
 
     def test_step(self, data):
         source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -101,7 +103,7 @@ class Pix2Pix(Model):
     def translate(self, x):
         """The generator's images of sources: `(n, height, width, c)` → `(n, height, width, channels)`, NumPy."""
         self.check_data(x)
-        return forward(self.generator, x, 64)
+        return forward(self.generator, x, batch_size=64)
 
     def check_data(self, x, y=None):
         x = validation.data("x", x, self.generator.input_shape, self.data_range)
@@ -118,7 +120,8 @@ def cross_entropy(target, logits):
 def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), output_activation="sigmoid", seed=None):
     """U-Net (Ronneberger et al. 2015): an encoder, a decoder, and a skip from each layer to its mirror image.
 
-    All layers are normalised but the first, the innermost, where few pixels are left, and the last.
+    The first, the innermost and the last layer are not normalised. Unlike the paper's, it has no dropout, and its
+    decoder has leaky ReLUs, too.
 
     Args:
         image_shape: `(height, width, channels)` of the source, of any size.
@@ -192,7 +195,7 @@ def _check_networks(model):
     validation.no_shared_layers("generator", generator, "discriminator", discriminator)
     validation.shapes("generator", "turn images into images", generator.output_shape, (None,) * 4)
     images = [generator.input_shape, generator.output_shape]
-    validation.shapes("discriminator", "take what `generator` takes and returns", images, discriminator.input_shape)
+    validation.shapes("discriminator", "take what `generator` takes and returns", discriminator.input_shape, images)
     validation.shapes(
         "discriminator", "return one logit for each patch", discriminator.output_shape, (None, None, None, 1)
     )

@@ -32,7 +32,7 @@ class SiameseNetwork(Model):
     """
 
     needs_target = True
-    takes_weights = False
+    takes_sample_weight = False
 
     def __init__(self, embedding, loss=None, data_range=(0, 1), **kwargs):
         super().__init__(**kwargs)

@@ -40,7 +40,7 @@ class SRGAN(Model):
 
     networks_with_optimizers = ("generator", "discriminator")
     needs_target = True
-    takes_weights = False
+    takes_sample_weight = False
 
     def __init__(self, generator, discriminator, features=None, pixel_weight=1.0, adversarial_weight=1e-3, **kwargs):
         super().__init__(**kwargs)
@@ -59,7 +59,8 @@ class SRGAN(Model):
 
         def objective():
             adversarial, content, fake = self.generator_losses(small, large, training=True)
-            return content + self.adversarial_weight * adversarial, adversarial, content, fake
+            loss = content + self.adversarial_weight * adversarial + sum(self.generator.losses)
+            return loss, adversarial, content, fake
 
         (_, generator_loss, content_loss, fake), generator_gradients = value_and_grad(
             objective, self.generator.trainable_variables
@@ -97,7 +98,8 @@ class SRGAN(Model):
         """Mean of the cross-entropies of real images and of fakes: a scalar, log 2 where nothing tells them apart."""
         real_logits = self.discriminator(large, training=training)
         fake_logits = self.discriminator(fake, training=training)
-        return (cross_entropy(1.0, real_logits) + cross_entropy(0.0, fake_logits)) / 2
+        loss = (cross_entropy(1.0, real_logits) + cross_entropy(0.0, fake_logits)) / 2
+        return loss + sum(self.discriminator.losses)
 
     def test_step(self, data):
         small, large, _ = keras.utils.unpack_x_y_sample_weight(data)

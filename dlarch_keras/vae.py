@@ -19,8 +19,8 @@ class VAE(Model):
     """Maximises the evidence lower bound; with another `beta` than 1, the objective of the β-VAE (Higgins et al. 2017).
 
     What it logs is in nats per image, summed over elements and averaged over images, and adds up:
-    `loss = reconstruction_loss + beta * kl_loss`; losses of the layers themselves enter the gradient only.
-    Held-out data is scored with noise that stays the same from call to call. Networks with a second input,
+    `loss = reconstruction_loss + beta * kl_loss`, without the warm-up; the layers' own losses count in the gradient
+    only. Held-out data is scored with noise that stays the same from call to call. Networks with a second input,
     `(n, condition_dim)`, make it a model of images given a condition, see `ConditionalVAE`.
 
     Args:
@@ -33,7 +33,7 @@ class VAE(Model):
         stddev: of the Gaussian likelihood.
         warmup_steps: training steps over which the KL term's weight in the gradient rises from 0 to `beta`.
         data_range: (low, high) of the data; None, under "gaussian", for values without bounds.
-        seed: integer, or None for other codes and samples in each process.
+        seed: integer, or None for different codes and samples in each process.
 
     Raises:
         ValueError: for networks that do not fit each other, an encoder without two outputs, settings out of range.
@@ -59,8 +59,8 @@ class VAE(Model):
         self.stddev = validation.number("stddev", stddev, above=0)
         self.warmup_steps = validation.non_negative_int("warmup_steps", warmup_steps)
         self.data_range = validation.data_range(data_range)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = None if seed is None else validation.non_negative_int("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.track("loss", "reconstruction_loss", "kl_loss")
         _check_networks(self)
         self.latent_dim = encoder.output_shape[0][-1]
@@ -118,14 +118,14 @@ class VAE(Model):
         return self.log(ops.shape(x)[0], loss=loss, reconstruction_loss=reconstruction, kl_loss=kl)
 
     def call(self, inputs, training=False):
-        """What the decoder makes of the mean code of `x`, or of `[x, condition]`."""
+        """The decoder's output for the mean code of `x`, or of `[x, condition]`: logits, or means under "gaussian"."""
         x, y = inputs if self.condition_dim else (inputs, None)
         condition = condition_rows(y, self.condition_dim)
         z_mean, _ = self.encoder(join(x, condition), training=training)
         return self.decoder(join(z_mean, condition), training=training)
 
     def posterior(self, x, condition=None):
-        """Mean and log variance of q(z | x): `(n, *shape)` → `(n, latent_dim)` twice, NumPy. Grey pixels stay grey."""
+        """Mean and log variance of q(z | x), of grey pixels as they are: `(n, *shape)` → `(n, latent_dim)` twice."""
         x = validation.data("x", x, self.decoder.output_shape, self.data_range)
         condition = validation.condition("condition", condition, self.condition_dim, len(x))
         return tuple(forward(self.encoder, join(x, condition)))
@@ -149,8 +149,8 @@ class VAE(Model):
 
     def generate(self, n, seed=None, condition=None):
         """Mean images of `n` codes sampled from the prior: `(n, *shape)`, NumPy. The same `seed`, the same images."""
-        n, random = validation.positive_int("n", n), validation.random("seed", seed)
-        return self.decode(random.standard_normal((n, self.latent_dim), "float32"), condition)
+        n, rng = validation.positive_int("n", n), validation.random("seed", seed)
+        return self.decode(rng.standard_normal((n, self.latent_dim), "float32"), condition)
 
     def interpolate(self, a, b, steps=8, condition=None):
         """Images between the mean codes of `a` and `b`, ends included: `(n, *shape)` twice → `(n, steps, *shape)`."""
@@ -190,7 +190,7 @@ def kl_divergence(z_mean, z_log_var):
 
     Kingma & Welling 2014, appendix B: ½ Σ (mean² + variance − 1 − log variance).
     """
-    excess = ops.expm1(z_log_var) - z_log_var
+    excess = ops.expm1(z_log_var) - z_log_var  # variance - 1 - log variance
     return 0.5 * ops.sum(ops.square(z_mean) + excess, axis=-1)
 
 

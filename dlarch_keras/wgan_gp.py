@@ -19,14 +19,15 @@ from .gan import GAN, normalizes_batches
 class WGANGP(GAN):
     """Trains the discriminator `discriminator_steps` times for one step of the generator, each on a share of the batch.
 
-    Where the batch cannot be divided evenly, shares are rounded up, and neighbouring ones have an example in common.
+    Where the batch cannot be divided evenly, shares are rounded up, and neighbouring ones may share an example.
 
     It logs `discriminator_loss`, the mean score of fakes minus that of real examples plus `penalty_weight` times
-    `gradient_penalty`; `gradient_penalty` itself; and `generator_loss`, minus the mean score of fakes.
+    `gradient_penalty`; `gradient_penalty` itself, both means over the steps; and `generator_loss`, minus the mean
+    score of fakes.
 
     Args:
         generator: as in `GAN`.
-        discriminator: built `keras.Model`, `(n, *shape)` → `(n, 1)`, any number; with a conditional generator,
+        discriminator: built `keras.Model`, `(n, *shape)` → `(n, 1)`, an unbounded score; with a conditional generator,
             `[(n, *shape), (n, condition_dim)]` → `(n, 1)`. It must not normalise over the batch: the penalty is on
             its slope at each example by itself.
         discriminator_steps: steps of the discriminator for one of the generator.
@@ -92,12 +93,12 @@ class WGANGP(GAN):
         alpha = self.sample_alpha(ops.shape(real)[0], len(real.shape), training)
         penalty = self.gradient_penalty(real, fake, condition, alpha, training)
         difference = self.mean_score(fake, condition, training) - self.mean_score(real, condition, training)
-        return difference + self.penalty_weight * penalty, penalty
+        return difference + self.penalty_weight * penalty + sum(self.discriminator.losses), penalty
 
     def generator_loss(self, noise, condition, training=False):
         """Minus the mean score of fakes, and the fakes: a scalar and `(n, *shape)`."""
         fake = self.generator(join(noise, condition), training=training)
-        return -self.mean_score(fake, condition, training), fake
+        return -self.mean_score(fake, condition, training) + sum(self.generator.losses), fake
 
     def mean_score(self, x, condition, training):
         return ops.mean(ops.cast(self.discriminator(join(x, condition), training=training), "float32"))
@@ -110,12 +111,12 @@ class WGANGP(GAN):
             condition: None or `(n, condition_dim)`.
             alpha: `(n, 1, ...)` in [0, 1], the share of the real example in each interpolated one.
         """
-        # Half precision is the networks' own.
+        # In float32, also where the networks compute in half precision.
         real, fake, alpha = (ops.cast(each, "float32") for each in (real, fake, alpha))
         interpolated = alpha * real + (1.0 - alpha) * fake
-        slope = input_gradient(lambda x: self.discriminator(join(x, condition), training=training), interpolated)
-        squares = ops.sum(ops.square(ops.cast(slope, "float32")), axis=tuple(range(1, len(real.shape))))
-        norm = ops.sqrt(squares + 1e-12)  # at 0 the root's own slope is infinite
+        gradient = input_gradient(lambda x: self.discriminator(join(x, condition), training=training), interpolated)
+        squares = ops.sum(ops.square(ops.cast(gradient, "float32")), axis=tuple(range(1, len(real.shape))))
+        norm = ops.sqrt(squares + 1e-12)  # the root of 0 has no finite gradient
         return ops.mean(ops.square(norm - 1.0))
 
     def sample_alpha(self, count, rank, training=True):

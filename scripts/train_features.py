@@ -12,10 +12,10 @@ import keras
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from dlarch_keras.core import forward
 from dlarch_keras.datasets import SOLIDS, generate_scenes, load_fashion_mnist, load_mnist
 from dlarch_keras.metrics import features
 from dlarch_keras.metrics.generation import frechet_distance, gaussian_fit
-from dlarch_keras.core import forward
 
 FOLDER = Path(features.__file__).parent
 

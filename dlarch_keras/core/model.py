@@ -44,7 +44,7 @@ class Model(Saving, keras.Model):
 
     networks_with_optimizers = ()  # attributes that hold networks which have an optimizer each
     needs_target = False  # fit(x, y), never fit(x)
-    takes_weights = True  # sample_weight and class_weight
+    takes_sample_weight = True  # sample_weight and class_weight
     target_is_input = False  # whether fit(x, sample_weight=w) may stand for fit(x, x, sample_weight=w)
     min_batch_size = 1  # examples
 
@@ -189,7 +189,7 @@ class Model(Saving, keras.Model):
     def _check_target_and_weights(self, y, sample_weight):
         if y is None and self.needs_target:
             raise ValueError(f"`y` must be given: {type(self).__name__} learns from pairs of x and y, got None.")
-        if sample_weight is not None and not self.takes_weights:
+        if sample_weight is not None and not self.takes_sample_weight:
             raise ValueError(
                 "`sample_weight` and `class_weight` must be left out, got weights: "
                 "draw the examples that matter more often instead."

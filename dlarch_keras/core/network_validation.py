@@ -15,7 +15,7 @@ def network(name, value, inputs=1, outputs=1):
 
 
 def shapes(name, what, shape, wanted):
-    """Raise a `ValueError` unless a shape, or a list of them, is the wanted one, in which None stands for any length.
+    """Raise a `ValueError` unless a shape, or a list of them, is the wanted one; None stands for any length in either.
 
     Args:
         name, what: the network's argument, and what it must do, for the message.
@@ -23,7 +23,9 @@ def shapes(name, what, shape, wanted):
     got, expected = (each if isinstance(each, list) else [each] for each in (shape, wanted))
     same_ranks = [len(each) for each in got] == [len(each) for each in expected]
     if not same_ranks or any(
-        length not in (None, own) for one, other in zip(got, expected) for own, length in zip(one, other)
+        None not in (own, length) and own != length
+        for one, other in zip(got, expected)
+        for own, length in zip(one, other)
     ):
         raise ValueError(f"`{name}` must {what}, of shape {wanted}, got {shape}.")
 
