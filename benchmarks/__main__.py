@@ -15,8 +15,7 @@ def benchmarks():
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
         module = ast.parse(path.read_text(encoding="utf-8"))
-        targets = [target for node in module.body if isinstance(node, ast.Assign) for target in node.targets]
-        if any(isinstance(target, ast.Name) and target.id == "TASKS" for target in targets):
+        if any(isinstance(node, ast.FunctionDef) and node.name == "tasks" for node in module.body):
             found[path.stem] = ast.get_docstring(module).splitlines()[0].split(": `")[0]
     return found
 

@@ -7,9 +7,9 @@ NSL-KDD: the normal rows of the 20 % training file train, all but a fifth; the t
 fifth exceed; all of KDDTest+ is scored.
 """
 
-import functools
-import time
 import tracemalloc
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,21 +21,30 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import runner
+from benchmarks.common import runner
+from benchmarks.common.timing import timed
 from dlarch_keras import AnomalyDetector
 from dlarch_keras.datasets import ADBENCH_NAMES, load_adbench, load_nsl_kdd, one_class_split
 
-TABLES = runner.size(ADBENCH_NAMES, ("breastw",))
-CONNECTIONS = runner.size(None, 500)  # rows of NSL-KDD, all by default
-SCORED = runner.size(1_000_000, 20_000)
-SETTING = runner.size({}, {"steps": 8})
+AUROC, PRECISION, F1 = ("AUROC", "1"), ("average precision", "1"), ("F1", "1")
 NEIGHBOURS_AMONG = 20_000
-# There the training rows are known to be normal. Chosen by the AUROC on the training file's attacks.
-NSL_KDD_SETTING = {"trim": 0.0, "noise": 0.5, "steps": runner.size(3000, 8)}
 
 
-def detector(x_train, x, seed):
-    model = AnomalyDetector(**SETTING, random_state=seed).fit(x_train)
+class Sizes(NamedTuple):
+    """Of the full protocol, and of a quick run."""
+
+    tables: tuple = ADBENCH_NAMES
+    steps: int = AnomalyDetector().steps
+    connections: int | None = None  # rows of NSL-KDD, all by default
+    steps_on_connections: int = 3000
+    scored: int = 1_000_000  # rows
+
+
+QUICK = Sizes(("breastw",), 8, 500, 8, 20_000)
+
+
+def detector(x_train, x, seed, **setting):
+    model = AnomalyDetector(**setting, random_state=seed).fit(x_train)
     return -model.score_samples(x), model.autoencoder_.count_params()
 
 
@@ -87,108 +96,77 @@ METHODS = {
 }
 
 
-def adbench(method, name, one_class, seed):
+def scored(method, x_train, x, seed, **setting):
+    """Scores of a method, its number of parameters, and seconds; `setting` is the detector's."""
+    setting = setting if method == "detector" else {}
+    (scores, parameters), seconds = timed(lambda: METHODS[method](x_train, x, seed, **setting))
+    return scores, parameters, seconds
+
+
+def adbench(method, name, one_class, sizes, seed):
     """Area under the ROC curve of one method on one table."""
     x, y = load_adbench(name)
     x_train = x
     if one_class:
         (x_train, _), (x, y) = one_class_split(x, y, seed)
-    start = time.perf_counter()
-    scores, parameters = METHODS[method](x_train, x, seed)
-    return {
-        "dataset": f"ADBench {name}, {'one-class' if one_class else 'contaminated'}",
-        "metric": "AUROC",
-        "value": roc_auc_score(y, scores),
-        "seconds": time.perf_counter() - start,
-        "parameters": parameters,
-    }
+    scores, parameters, seconds = scored(method, x_train, x, seed, steps=sizes.steps)
+    dataset = f"ADBench {name}, {'one-class' if one_class else 'contaminated'}"
+    return runner.rows(method, dataset, {AUROC: roc_auc_score(y, scores)}, seconds, parameters)
 
 
-@functools.lru_cache(maxsize=2)
-def _nsl_kdd(method, seed):
+def nsl_kdd(method, sizes, seed):
+    """One method on KDDTest+, its threshold from held-back normal rows of the training file.
+
+    There the training rows are known to be normal. The detector's setting was chosen by the AUROC on the attacks of
+    that file.
+    """
     (x_train, y_train), (x_test, y_test) = load_nsl_kdd()
-    normal, x_test, y_test = x_train[y_train == "normal"][:CONNECTIONS], x_test[:CONNECTIONS], y_test[:CONNECTIONS]
+    normal, x_test = x_train[y_train == "normal"][: sizes.connections], x_test[: sizes.connections]
+    is_attack = (y_test != "normal").to_numpy()[: sizes.connections]
     train, validation = train_test_split(normal, test_size=0.2, random_state=seed)
-    start = time.perf_counter()
-    if method == "detector":
-        model = AnomalyDetector(**NSL_KDD_SETTING, random_state=seed).fit(train)
-        scores, parameters = [-model.score_samples(x) for x in (validation, x_test)], model.autoencoder_.count_params()
-    else:
-        columns = _numbers(train, validation, x_test)
-        scores, parameters = [METHODS[method](columns[0], x, seed)[0] for x in columns[1:]], 0
-    return scores, (y_test != "normal").to_numpy(), time.perf_counter() - start, parameters
-
-
-def _numbers(train, *others):
-    """One indicator for each training category, for the baselines."""
-    columns = pd.get_dummies(train).columns
-    return [pd.get_dummies(x).reindex(columns=columns, fill_value=0).to_numpy("float64") for x in (train, *others)]
-
-
-def nsl_kdd(method, metric, seed):
-    """One figure of one method on KDDTest+, its threshold from held-back normal rows of the training file."""
-    (validation, scores), y, seconds, parameters = _nsl_kdd(method, seed)
+    x = pd.concat([validation, x_test])
+    if method != "detector":  # one indicator for each training category
+        columns = pd.get_dummies(train).columns
+        train, x = (pd.get_dummies(rows).reindex(columns=columns, fill_value=0).to_numpy(float) for rows in (train, x))
+    setting = {"trim": 0.0, "noise": 0.5, "steps": sizes.steps_on_connections}
+    scores, parameters, seconds = scored(method, train, x, seed, **setting)
+    threshold, scores = np.quantile(scores[: len(validation)], 0.95), scores[len(validation) :]
     figures = {
-        "AUROC": lambda: roc_auc_score(y, scores),
-        "average precision": lambda: average_precision_score(y, scores),
-        "F1": lambda: f1_score(y, scores > np.quantile(validation, 0.95)),
+        AUROC: roc_auc_score(is_attack, scores),
+        PRECISION: average_precision_score(is_attack, scores),
+        F1: f1_score(is_attack, scores > threshold),
     }
-    return {
-        "dataset": "NSL-KDD KDDTest+",
-        "metric": metric,
-        "value": float(figures[metric]()),
-        "seconds": seconds,
-        "parameters": parameters,
-    }
+    return runner.rows(method, "NSL-KDD KDDTest+", figures, seconds, parameters)
 
 
-@functools.lru_cache(maxsize=2)
-def _a_million_rows(method, seed):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(SCORED, 30)).astype("float32")
-    model = IsolationForest if method == "isolation forest" else functools.partial(AnomalyDetector, **SETTING)
-    model = model(random_state=seed).fit(x[:10_000])
+def scoring(method, sizes, seed):
+    """What scoring 1,000,000 rows of 30 columns takes: seconds, and NumPy's peak memory."""
+    x = np.random.default_rng(seed).normal(size=(sizes.scored, 30)).astype("float32")
+    model = IsolationForest() if method == "isolation forest" else AnomalyDetector(steps=sizes.steps)
+    model = model.set_params(random_state=seed).fit(x[:10_000])
     model.score_samples(x[:10_000])
-    start = time.perf_counter()
-    model.score_samples(x)
-    seconds = time.perf_counter() - start
+    _, seconds = timed(lambda: model.score_samples(x))
     tracemalloc.start()
     model.score_samples(x)
     peak = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
-    return seconds, peak
+    figures = {("time to score", "s"): seconds, ("peak memory", "MiB"): peak}
+    return runner.rows(method, f"{sizes.scored:,} × 30, normal", figures, seconds)
 
 
-def scoring(method, metric, seed):
-    """What scoring 1,000,000 rows of 30 columns takes: seconds, or NumPy's peak memory."""
-    seconds, peak = _a_million_rows(method, seed)
-    return {
-        "dataset": f"{SCORED:,} × 30, normal",
-        "metric": metric,
-        "value": seconds if metric == "seconds" else peak,
-        "seconds": seconds,
-        "parameters": 0,
+def tasks(quick):
+    sizes = QUICK if quick else Sizes()
+    found = {
+        f"{method}, {name}, {setting}": partial(adbench, method, name, setting == "one-class", sizes)
+        for setting in ("contaminated", "one-class")
+        for name in sizes.tables
+        for method in METHODS
+    }
+    found |= {f"{method}, NSL-KDD": partial(nsl_kdd, method, sizes) for method in METHODS}
+    return found | {
+        f"{method}, scoring": partial(scoring, method, sizes) for method in ("detector", "isolation forest")
     }
 
 
-TASKS = {
-    f"{method}, {name}, {'one-class' if one_class else 'contaminated'}": functools.partial(
-        adbench, method, name, one_class
-    )
-    for one_class in (False, True)
-    for name in TABLES
-    for method in METHODS
-}
-TASKS |= {
-    f"{method}, NSL-KDD, {metric}": functools.partial(nsl_kdd, method, metric)
-    for method in METHODS
-    for metric in ("AUROC", "average precision", "F1")
-}
-TASKS |= {
-    f"{method}, scoring, {metric}": functools.partial(scoring, method, metric)
-    for method in ("detector", "isolation forest")
-    for metric in ("seconds", "peak MiB")
-}
-
 if __name__ == "__main__":
-    runner.main("anomaly_detection", TASKS)
+    runner.main("anomaly_detection", tasks)

@@ -1,7 +1,7 @@
 """Denoising of digits and photographs, and a race against a recipe: `python -m benchmarks.denoising_autoencoder`.
 
 MNIST: normal noise of σ = 0.5, clipped to [0, 1], one fixed draw for the test images; PSNR and SSIM per image, then
-averaged. "5k" trains on the 4,500 drawings of `load_mnist()` and tests on its 500, "full" is the published split.
+averaged. "5k" trains on the 4,500 drawings of `load_mnist()` and tests on its 500; without it, on the published split.
 Recipes and filters' strengths were chosen on training images.
 
 The race: keras.io's denoising recipe (its facts: four 3×3 convolutions of 32 filters with two poolings, 50 epochs on
@@ -11,22 +11,42 @@ those of its 100 noisy epochs. These are its median seconds a step, measured bef
 times its number of steps; running it whole would take hours.
 """
 
-import time
-from functools import cache
+from functools import partial
+from typing import NamedTuple
 
 import keras
 import numpy as np
+from keras import layers
 from skimage.filters import gaussian, median
 from skimage.restoration import denoise_nl_means, denoise_wavelet
 
-from benchmarks import runner
+from benchmarks.common import runner
+from benchmarks.common.race import SHARE, beside
+from benchmarks.common.timing import seconds_a_step, timed
+from benchmarks.common.training import several_steps, warmed_cosine
 from dlarch_keras import DenoisingAutoencoder, psnr, ssim
 from dlarch_keras.datasets import load_mnist, load_photographs
 from dlarch_keras.denoising_autoencoder import GaussianCorruption
-from dlarch_keras.networks import residual_decoder, residual_encoder
+from dlarch_keras.networks import residual_decoder, residual_encoder, seed_stream
 
-MNIST = runner.size("full", "5k")
-METRICS = {"test PSNR, dB": psnr, "test SSIM": ssim}
+METHOD, SIGMA, PHOTO_SIGMA, RACE_SIGMA = "denoising autoencoder", 0.5, 0.1, 0.4
+PSNR, SSIM = ("test PSNR", "dB"), ("test SSIM", "1")
+
+
+class Sizes(NamedTuple):
+    """Of the full protocol, and of a quick run; None for all, and for a recipe's own number of epochs."""
+
+    mnist: str = "full"
+    images: int | None = None
+    epochs: int | None = None
+    tuned_on: int = 100  # drawings
+    filtered: int | None = None  # test drawings
+    crops: int = 2000  # of photographs, an epoch
+    side: int | None = None  # of the test photographs
+    timed_steps: int = 40
+
+
+QUICK = Sizes("5k", 256, 1, 5, 20, 64, 64, 1)
 
 
 def noisy(images, sigma, seed=0):
@@ -34,43 +54,39 @@ def noisy(images, sigma, seed=0):
     return np.clip(images + noise, 0, 1).astype("float32")
 
 
-def schedule(peak, steps):
-    return keras.optimizers.schedules.CosineDecay(
-        peak / 50, steps - steps // 20, alpha=0.005, warmup_target=peak, warmup_steps=steps // 20
-    )
+def compiled(encoder, decoder, sigma, steps, seed, loss="mse"):
+    """A denoising autoencoder, ready for so many steps of training."""
+    model = DenoisingAutoencoder(encoder, decoder, GaussianCorruption(sigma, seed=seed), loss)
+    rate = warmed_cosine(3e-3, steps, steps // 20, start=0.02, end=0.005)
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=several_steps())
+    return model
 
 
-def fit(x, sigma, epochs, seed, loss="mse", batch_size=64):
+def fit(x, sigma, epochs, sizes, seed, loss="mse", batch_size=64):
     """A denoising autoencoder for digits, and the seconds it took to train."""
-    x, epochs = runner.size((x, epochs), (x[:256], 1))
+    x, epochs, seeds = x[: sizes.images], sizes.epochs or epochs, seed_stream(seed)
     output_activation = "sigmoid" if loss == "mse" else None
-    model = DenoisingAutoencoder(
-        residual_encoder(1, (32, 128), seed=seed),
-        residual_decoder(1, (128, 32), output_activation=output_activation, seed=seed + 1000),
-        GaussianCorruption(sigma, seed=seed),
+    model = compiled(
+        residual_encoder(1, (32, 128), seed=seeds),
+        residual_decoder(1, (128, 32), output_activation=output_activation, seed=seeds),
+        sigma,
+        epochs * -(-len(x) // batch_size),
+        seed,
         loss,
     )
-    rate = schedule(3e-3, epochs * -(-len(x) // batch_size))
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps())
-    start = time.perf_counter()
-    model.fit(x, batch_size=batch_size, epochs=epochs, verbose=0)
-    return model, time.perf_counter() - start
+    return model, timed(lambda: model.fit(x, batch_size=batch_size, epochs=epochs, verbose=0))[1]
 
 
-@cache  # PSNR and SSIM are of the same run
-def digits(size, epochs, seed):
-    (x_train, _), (x_test, _) = load_mnist(size)
-    model, seconds = fit(x_train, 0.5, epochs, seed)
-    return model.reconstruct(noisy(x_test, 0.5)), seconds, model.count_params()
+def digits(mnist, dataset, epochs, sizes, seed):
+    """Ours on drawings."""
+    (x, _), (x_test, _) = load_mnist(mnist)
+    model, seconds = fit(x, SIGMA, epochs, sizes, seed)
+    figures = scores(model.reconstruct(noisy(x_test, SIGMA)), x_test)
+    return runner.rows(METHOD, dataset, figures, seconds, model.count_params())
 
 
-def digits_task(size, epochs, metric):
-    def task(seed):
-        cleaned, seconds, parameters = digits(size, epochs, seed)
-        value = METRICS[metric](cleaned, load_mnist(size)[1][0]).mean()
-        return row(f"MNIST {size}, σ = 0.5", metric, value, seconds, parameters)
-
-    return task
+def scores(cleaned, x):
+    return {PSNR: psnr(cleaned, x).mean(), SSIM: ssim(cleaned, x).mean()}
 
 
 FILTERS = {
@@ -82,52 +98,18 @@ FILTERS = {
 }
 
 
-def filter_task(name, metric):
-    """A filter of scikit-image, its strength chosen by PSNR on 100 training drawings."""
+def filtered(name, dataset, sizes, seed):
+    """A filter of scikit-image on drawings, its strength chosen by PSNR on 100 training drawings."""
     clean, strengths = FILTERS[name]
 
     def apply(images, strength):
         return np.stack([clean(image[..., 0], strength) for image in images])[..., None].clip(0, 1).astype("float32")
 
-    def task(seed):
-        (x_train, _), (x_test, _) = load_mnist()
-        tuning, x_test = x_train[: runner.size(100, 5)], x_test[: runner.size(None, 20)]
-        best = max(strengths, key=lambda strength: psnr(apply(noisy(tuning, 0.5, 2), strength), tuning).mean())
-        start = time.perf_counter()
-        value = METRICS[metric](apply(noisy(x_test, 0.5), best), x_test).mean()
-        return row("MNIST 5k, σ = 0.5", metric, value, time.perf_counter() - start, 0)
-
-    return task
-
-
-PHOTO_SIGMA = 0.1
-
-
-@cache
-def photographs(seed, epochs=40, crops=2000, size=32):
-    """Train on random crops of the training photographs; a denoiser for any size, its seconds and parameters."""
-    train, _ = load_photographs()
-    epochs, crops = runner.size((epochs, crops), (1, 64))
-    style = {"blocks": 3, "activation": "relu", "batch_normalization": False}
-    model = DenoisingAutoencoder(
-        residual_encoder(1, (48,), **style, seed=seed),
-        residual_decoder(1, (48,), **style, output_activation=None, seed=seed + 1000),
-        GaussianCorruption(PHOTO_SIGMA, seed=seed),
-    )
-    rate = schedule(3e-3, epochs * crops // 16)
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps())
-    rng = np.random.default_rng(seed)
-    start = time.perf_counter()
-    for epoch in range(epochs):
-        x = [random_crop(image, size, rng) for image in train.values() for _ in range(crops // len(train))]
-        model.fit(np.stack(x), batch_size=16, initial_epoch=epoch, epochs=epoch + 1, verbose=0)
-    return model, time.perf_counter() - start
-
-
-def random_crop(image, size, rng):
-    row, column = (rng.integers(length - size + 1) for length in image.shape[:2])
-    crop = np.rot90(image[row : row + size, column : column + size], rng.integers(4))
-    return crop[::-1] if rng.random() < 0.5 else crop
+    (x, _), (x_test, _) = load_mnist()
+    x, x_test = x[: sizes.tuned_on], x_test[: sizes.filtered]
+    best = max(strengths, key=lambda strength: psnr(apply(noisy(x, SIGMA, 2), strength), x).mean())
+    cleaned, seconds = timed(lambda: apply(noisy(x_test, SIGMA), best))
+    return runner.rows(name, dataset, scores(cleaned, x_test), seconds)
 
 
 PHOTO_FILTERS = {
@@ -138,30 +120,49 @@ PHOTO_FILTERS = {
 }
 
 
-def photo_task(method):
-    def task(seed):
-        model, seconds = photographs(seed) if method is None else (None, 0.0)
-        values, side = [], runner.size(None, 64)
-        for image in load_photographs()[1].values():
-            image = image[:side, :side]
-            spoiled = noisy(image, PHOTO_SIGMA, seed=3)
-            if model is None:
-                cleaned = PHOTO_FILTERS[method](spoiled[..., 0])[..., None].clip(0, 1).astype("float32")
-            else:
-                cleaned = model.reconstruct(spoiled[None])[0]
-            values.append(psnr(cleaned[None], image[None])[0])
-        parameters = model.count_params() if model else 0
-        return row("four photographs, σ = 0.1", "test PSNR, dB", np.mean(values), seconds, parameters)
+def photographs(name, sizes, seed):
+    """A filter, or ours, on test photographs."""
+    seconds = parameters = 0
+    if name == METHOD:
+        model, seconds = denoiser_of_photographs(sizes, seed)
+        parameters = model.count_params()
+    values = []
+    for image in load_photographs()[1].values():
+        image = image[: sizes.side, : sizes.side]
+        spoiled = noisy(image, PHOTO_SIGMA, seed=3)
+        if name == METHOD:
+            cleaned = model.reconstruct(spoiled[None])[0]
+        else:
+            cleaned = PHOTO_FILTERS[name](spoiled[..., 0])[..., None].clip(0, 1).astype("float32")
+        values.append(psnr(cleaned[None], image[None])[0])
+    return runner.rows(name, "four photographs, σ = 0.1", {PSNR: np.mean(values)}, seconds, parameters)
 
-    return task
+
+def denoiser_of_photographs(sizes, seed):
+    """Ours, trained on random crops of the training photographs, and its seconds."""
+    pictures, epochs, seeds = load_photographs()[0].values(), sizes.epochs or 40, seed_stream(seed)
+    style = {"blocks": 3, "activation": "relu", "batch_normalization": False}
+    encoder = residual_encoder(1, (48,), **style, seed=seeds)
+    decoder = residual_decoder(1, (48,), **style, output_activation=None, seed=seeds)
+    model = compiled(encoder, decoder, PHOTO_SIGMA, epochs * sizes.crops // 16, seed)
+    rng = np.random.default_rng(seed)
+
+    def train():
+        for epoch in range(epochs):
+            x = [random_crop(image, 32, rng) for image in pictures for _ in range(sizes.crops // len(pictures))]
+            model.fit(np.stack(x), batch_size=16, initial_epoch=epoch, epochs=epoch + 1, verbose=0)
+
+    return model, timed(train)[1]
 
 
-RACE = {"sigma": 0.4, "batch_size": 128, "epochs": 100, "figure": 0.0839}
+def random_crop(image, size, rng):
+    row, column = (rng.integers(length - size + 1) for length in image.shape[:2])
+    crop = np.rot90(image[row : row + size, column : column + size], rng.integers(4))
+    return crop[::-1] if rng.random() < 0.5 else crop
 
 
 def recipe():
     """keras.io's network, compiled."""
-    layers = keras.layers
     inputs = x = keras.Input((28, 28, 1))
     for _ in range(2):
         x = layers.MaxPooling2D(padding="same")(layers.Conv2D(32, 3, padding="same", activation="relu")(x))
@@ -172,55 +173,34 @@ def recipe():
     return model
 
 
-def seconds_a_step(model, x, steps=40):
-    """Median over single steps on one batch, after three to warm up."""
-    batch = noisy(x[: RACE["batch_size"]], RACE["sigma"]), x[: RACE["batch_size"]]
-    times = []
-    for _ in range(runner.size(steps, 1) + 3):
-        start = time.perf_counter()
-        model.train_on_batch(*batch)
-        times.append(time.perf_counter() - start)
-    return float(np.median(times[3:]))
+def race(sizes, seed):
+    """Ours beside the tutorial's network."""
+    (x, _), (x_test, _) = load_mnist(sizes.mnist)
+    theirs, batch = recipe(), (noisy(x[:128], RACE_SIGMA), x[:128])
+
+    def recipe_seconds():
+        return 100 * -(-len(x) // 128) * seconds_a_step(lambda: theirs.train_on_batch(*batch), sizes.timed_steps)
+
+    def train():
+        return fit(x, RACE_SIGMA, 2, sizes, seed, "binary_crossentropy", 128)
+
+    model, seconds, share = beside(recipe_seconds, train)
+    cross_entropy = model.evaluate(noisy(x_test, RACE_SIGMA, seed=1), x_test, batch_size=500, verbose=0)
+    figures = {("test cross-entropy", "nats a pixel"): cross_entropy, SHARE: share}
+    return runner.rows(METHOD, "MNIST, σ = 0.4", figures, seconds, model.count_params())
 
 
-@cache
-def race(seed, epochs=2):
-    (x_train, _), (x_test, _) = load_mnist(MNIST)
-    theirs = recipe()
-    before = seconds_a_step(theirs, x_train)
-    model, seconds = fit(x_train, RACE["sigma"], epochs, seed, "binary_crossentropy", RACE["batch_size"])
-    after = seconds_a_step(theirs, x_train)
-    steps = RACE["epochs"] * -(-len(x_train) // RACE["batch_size"])
-    pair = noisy(x_test, RACE["sigma"], seed=1), x_test
-    cross_entropy = model.evaluate(*pair, batch_size=500, verbose=0)
-    return cross_entropy, seconds, seconds / (steps * (before + after) / 2), model.count_params()
-
-
-def race_task(metric):
-    def task(seed):
-        cross_entropy, seconds, ratio, parameters = race(seed)
-        value = ratio if metric == "share of the recipe's seconds" else cross_entropy
-        return row("MNIST full, σ = 0.4", metric, value, seconds, parameters)
-
-    return task
-
-
-def row(dataset, metric, value, seconds, parameters):
-    return {
-        "dataset": dataset,
-        "metric": metric,
-        "value": float(value),
-        "seconds": seconds,
-        "parameters": parameters,
+def tasks(quick):
+    sizes = QUICK if quick else Sizes()
+    few, all_digits = "MNIST 5k, σ = 0.5", "MNIST, σ = 0.5"
+    found = {f"{name}, {few}": partial(filtered, name, few, sizes) for name in FILTERS}
+    found[f"{METHOD}, {few}"] = partial(digits, "5k", few, 22, sizes)
+    found |= {f"{name}, photographs": partial(photographs, name, sizes) for name in (*PHOTO_FILTERS, METHOD)}
+    return found | {
+        "race": partial(race, sizes),
+        f"{METHOD}, {all_digits}": partial(digits, sizes.mnist, all_digits, 8, sizes),
     }
 
 
-TASKS = {f"{name}, {metric}": filter_task(name, metric) for metric in METRICS for name in FILTERS}
-TASKS |= {f"autoencoder 5k, {metric}": digits_task("5k", 22, metric) for metric in METRICS}
-TASKS |= {f"photographs, {name}": photo_task(name) for name in PHOTO_FILTERS}
-TASKS |= {"photographs, autoencoder": photo_task(None)}
-TASKS |= {f"race, {metric}": race_task(metric) for metric in ("test cross-entropy", "share of the recipe's seconds")}
-TASKS |= {f"autoencoder full, {metric}": digits_task(MNIST, 8, metric) for metric in METRICS}
-
 if __name__ == "__main__":
-    runner.main("denoising_autoencoder", TASKS)
+    runner.main("denoising_autoencoder", tasks)

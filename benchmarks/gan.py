@@ -11,114 +11,83 @@ hold, and is judged at its best one. Time is that of training alone: epochs, tim
 and may be paused, share a machine, or go on on another one. A killed run goes on at its last epoch. The figures are
 those of
 
-    python -m benchmarks.gan --only "recipe's best" --seeds 1  # 3½ hours
+    python -m benchmarks.gan --only keras.io --seeds 1  # 3½ hours
     python -m benchmarks.gan --only "GAN, MNIST" --seeds 5
     python -m benchmarks.gan --only "GAN, Fashion-MNIST" --seeds 3
     python -m benchmarks.gan --only images --seeds 1
 """
 
-from functools import cache, partial
-from importlib.resources import files
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import pandas as pd
-from keras import layers
+from keras import layers, ops
 
-from benchmarks import runner
-from dlarch_keras import GAN, gan
-from dlarch_keras.adversarial import cross_entropy
+from benchmarks.common import resume, runner
+from benchmarks.common.race import SHARE, seconds_until
+from dlarch_keras import GAN
+from dlarch_keras.core import apply_gradients, value_and_grad
 from dlarch_keras.datasets import load_fashion_mnist, load_mnist
+from dlarch_keras.gan import cross_entropy
 from dlarch_keras.metrics.features import IMAGES, SHAPE, generation_scores, reference
-from dlarch_keras.core import value_and_grad
+from dlarch_keras.networks import convolutional_discriminator, convolutional_generator, seed_stream
 
-DATASETS = {"MNIST": ("mnist", partial(load_mnist, runner.size("full", "5k")))}
-DATASETS |= runner.size({"Fashion-MNIST": ("fashion_mnist", load_fashion_mnist)}, {})
-EPOCHS = 12
-DRAWN = runner.size(IMAGES, 100)  # generated images; repeated where they are fewer than are judged
-METRICS = ("Fréchet distance", "effective classes")
-TIME = "share of the recipe's time to its best"
+FRECHET, CLASSES = ("Fréchet distance", "1"), ("effective classes", "classes")
+JUDGES = {"MNIST": "mnist", "Fashion-MNIST": "fashion_mnist"}
 MINUTES, RECIPE_MINUTES = 10, 100
 
 
-class Setup(NamedTuple):
-    """How a model is trained: `build(seed)` makes it, compiled; on so many images."""
+class Sizes(NamedTuple):
+    """Of the full protocol, and of a quick run; None for as many images and epochs as a network trains with."""
 
+    datasets: tuple = ("MNIST", "Fashion-MNIST")
+    mnist: str = "full"
+    images: int | None = None
+    epochs: int | None = None
+    drawn: int = IMAGES  # generated images; repeated where they are fewer than are judged
+    runs: Path = runner.folder("gan", quick=False)
+
+
+QUICK = Sizes(("MNIST",), "5k", 192, 1, 100, runner.folder("gan", quick=True))
+
+
+class Setup(NamedTuple):
+    """How a model is trained: `build(seed)` makes it, compiled; on so many images; None: the epochs of 100 minutes."""
+
+    method: str
     build: callable
     batch_size: int
     images: int
-
-
-class Curve(keras.callbacks.Callback):
-    """Keeps in a file, after every epoch, what is generated scores.
-
-    Args:
-        path: of the CSV file; an interrupted run's is continued.
-        dataset: of `generation_scores`.
-    """
-
-    def __init__(self, path, dataset):
-        super().__init__()
-        self.path, self.dataset = path, dataset
-
-    def on_epoch_end(self, epoch, logs=None):
-        rows = pd.read_csv(self.path).to_dict("records") if self.path.exists() else []
-        rows = [row for row in rows if row["epoch"] <= epoch]  # one more, if killed before the model was saved
-        images = np.resize(self.model.generate(DRAWN, seed=0), (IMAGES, *SHAPE))
-        scores = generation_scores(images, self.dataset)
-        pd.DataFrame([*rows, {"epoch": epoch + 1, **scores}]).to_csv(self.path, index=False)
-
-
-def curve(model, x, name, dataset, epochs, batch_size):
-    """Train a compiled model, or go on where it was; its `Curve`, a data frame.
-
-    Args:
-        name: of the file without its ending; a finished run is not repeated.
-    """
-    x, epochs = runner.size((x, epochs), (x[:192], 1))
-    path = runner.RUNS / "gan" / f"{name}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = pd.read_csv(path) if path.exists() else None
-    if rows is None or rows["epoch"].iloc[-1] < epochs:
-        callbacks = [Curve(path, dataset), keras.callbacks.BackupAndRestore(path.with_suffix(".backup"))]
-        model.fit(x, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=callbacks)
-    return pd.read_csv(path)
+    epochs: int | None
 
 
 @keras.saving.register_keras_serializable("benchmarks")
-class Recipe(gan.GenerativeModel):
+class Recipe(GAN):
     """keras.io's training step: a discriminator step on real images and fakes, then the generator's on new fakes.
 
     The tutorial's discriminator says 1 to fakes, and noise of up to .05 is added to both targets, so that those of
     fakes lie above 1. This one says 0 to fakes, so that the noise is taken off, and theirs lie below 0.
     """
 
-    def __init__(self, generator, discriminator, seed=None, **kwargs):
-        super().__init__(**kwargs)
-        self._set_networks(generator, discriminator, 0.0, seed)
-        self._track("generator_loss", "discriminator_loss")
-
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
-        self._compile_pair(generator_optimizer, discriminator_optimizer, **kwargs)
-
     def train_step(self, data):
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        count = keras.ops.shape(real)[0]
-        images = keras.ops.concatenate([self.generator(self.noise(count)), real])
-        targets = keras.ops.concatenate([keras.ops.zeros((count, 1)), keras.ops.ones((count, 1))])
-        targets -= 0.05 * keras.random.uniform(keras.ops.shape(targets), seed=self.seed_generator)
-        discriminator_loss = self._step("discriminator", lambda: cross_entropy(targets, self.discriminator(images)))
-        noise = self.noise(count)
-        loss = self._step("generator", lambda: cross_entropy(1.0, self.discriminator(self.generator(noise))))
-        self._update_average()
-        return self._logged((loss, discriminator_loss), count)
-
-    def _step(self, name, loss):
-        variables = getattr(self, name).trainable_variables
-        value, gradients = value_and_grad(loss, variables)
-        self._descend(name, gradients)
-        return value
+        count = ops.shape(real)[0]
+        images = ops.concatenate([self.generator(self.sample_noise(count)), real])
+        targets = ops.concatenate([ops.zeros((count, 1)), ops.ones((count, 1))])
+        targets -= 0.05 * keras.random.uniform(ops.shape(targets), seed=self.seed_generator)
+        discriminator_loss, gradients = value_and_grad(
+            lambda: cross_entropy(targets, self.discriminator(images)), self.discriminator.trainable_variables
+        )
+        apply_gradients(self.optimizer["discriminator"], gradients, self.discriminator.trainable_variables)
+        noise = self.sample_noise(count)
+        generator_loss, gradients = value_and_grad(
+            lambda: cross_entropy(1.0, self.discriminator(self.generator(noise))), self.generator.trainable_variables
+        )
+        apply_gradients(self.optimizer["generator"], gradients, self.generator.trainable_variables)
+        return self.log(count, generator_loss=generator_loss, discriminator_loss=discriminator_loss)
 
 
 def recipe(seed):
@@ -131,128 +100,144 @@ def recipe(seed):
     images = x = keras.Input(SHAPE)
     for filters in (64, 128):
         x = layers.LeakyReLU(0.2)(layers.Conv2D(filters, 3, 2, "same")(x))
-    model = Recipe(generator, keras.Model(images, layers.Dense(1)(layers.GlobalMaxPooling2D()(x))), seed=seed)
-    model.compile(keras.optimizers.Adam(3e-4), keras.optimizers.Adam(3e-4))
-    return model
+    discriminator = keras.Model(images, layers.Dense(1)(layers.GlobalMaxPooling2D()(x)))
+    return compiled(Recipe(generator, discriminator, ema_decay=0.0, seed=seed), 3e-4)
 
 
 def convolutional(seed):
     """Our networks and optimizers."""
-    model = GAN(gan.convolutional_generator(SHAPE, seed=seed), gan.convolutional_discriminator(SHAPE, seed=seed + 1000))
-    model.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5))
+    seeds = seed_stream(seed)
+    model = GAN(convolutional_generator(SHAPE, seed=seeds), convolutional_discriminator(SHAPE, seed=seeds))
+    return compiled(model, 1e-3, beta_1=0.5)
+
+
+def compiled(model, rate, **settings):
+    """A GAN whose two networks learn at the same rate."""
+    model.compile(
+        generator_optimizer=keras.optimizers.Adam(rate, **settings),
+        discriminator_optimizer=keras.optimizers.Adam(rate, **settings),
+    )
     return model
+
+
+OURS, RECIPE = Setup("GAN", convolutional, 64, 60_000, 12), Setup("keras.io's GAN", recipe, 64, 70_000, None)
 
 
 def weights(model):
     """Number of those of both networks, without the moving average."""
-    return model.generator.count_params() + model.judge.count_params()
+    return model.generator.count_params() + model.discriminator.count_params()
 
 
-OURS, RECIPE = Setup(convolutional, 64, 60_000), Setup(recipe, 64, 70_000)
+class Curve(keras.callbacks.Callback):
+    """Keeps in a file, after every epoch, what is generated scores.
+
+    Args:
+        path: of the CSV file; an interrupted run's is continued.
+        drawn: number of images to generate.
+        run: `method`, `dataset` and `seed`, which stand in each row.
+    """
+
+    def __init__(self, path, drawn, **run):
+        super().__init__()
+        self.path, self.drawn, self.run = path, drawn, run
+
+    def on_epoch_end(self, epoch, logs=None):
+        rows = pd.read_csv(self.path).to_dict("records") if self.path.exists() else []
+        rows = [row for row in rows if row["epoch"] <= epoch]  # one more, if killed before the model was saved
+        images = np.resize(self.model.generate(self.drawn, seed=0), (IMAGES, *SHAPE))
+        scores = generation_scores(images, JUDGES[self.run["dataset"]])
+        pd.DataFrame([*rows, {**self.run, "epoch": epoch + 1, **scores}]).to_csv(self.path, index=False)
 
 
-def timed(rows, run):
-    """A curve with the seconds of training until each epoch, for the function that builds the model, by its name."""
-    pace = pd.read_csv(files("dlarch_keras") / "results" / "gan_pace.csv").set_index("task")["value"]
-    return rows.assign(seconds=rows["epoch"] * pace[run])
+def curve(setup, dataset, sizes, seed):
+    """Train, or go on where a killed run was, or take a finished one.
+
+    Returns:
+        A data frame with seconds and scores of each epoch, and the number of weights.
+    """
+    load = load_fashion_mnist if dataset == "Fashion-MNIST" else partial(load_mnist, sizes.mnist)
+    x = np.concatenate([images for images, _ in load()])[: sizes.images or setup.images]  # those of the training first
+    epochs = sizes.epochs or setup.epochs or int(60 * RECIPE_MINUTES / paces()[setup.method])
+    path, model = sizes.runs / "curves" / f"{setup.method}_{dataset}_{seed}", setup.build(seed)
+    scores = Curve(path.with_name(f"{path.name}.csv"), sizes.drawn, method=setup.method, dataset=dataset, seed=seed)
+    resume.fit(model, x, path, epochs, [scores], batch_size=setup.batch_size)
+    return timed(pd.read_csv(scores.path)), weights(model)
 
 
-@cache
-def trained(setup, epochs, dataset, seed):
-    """The curve of a model on the first images of a dataset, those of the training first, and its number of weights."""
-    judge, load = DATASETS[dataset]
-    x = np.concatenate([images for images, _ in load()])[: setup.images]
-    model, run = setup.build(seed), setup.build.__name__
-    rows = curve(model, x, f"{run}_{dataset}_{seed}", judge, epochs, setup.batch_size)
-    return timed(rows, run), weights(model)
+def paces():
+    """Seconds of an epoch of each method, as `benchmarks.gan_pace` has measured them."""
+    return pd.read_csv(runner.RESULTS / "gan_pace.csv").set_index("method")["value"]
 
 
-ours = partial(trained, OURS, EPOCHS)
+def timed(curves):
+    """Curves with the seconds of training until each epoch."""
+    return curves.assign(seconds=curves["epoch"] * curves["method"].map(paces()))
 
 
-def theirs(dataset, seed=0):
-    """The curve of keras.io's model, and its number of weights."""
-    (first,) = timed(pd.DataFrame({"epoch": [1]}), "recipe")["seconds"]
-    return trained(RECIPE, int(60 * RECIPE_MINUTES / first), dataset, seed)
+def rows_at(epoch, method, dataset, parameters, *metrics):
+    """Rows of one epoch of a curve."""
+    return runner.rows(method, dataset, {name: epoch[name[0]] for name in metrics}, epoch["seconds"], parameters)
+
+
+def last_scores(setup, dataset, sizes, seed):
+    """Scores after the last epoch."""
+    rows, parameters = curve(setup, dataset, sizes, seed)
+    return rows_at(rows.iloc[-1], setup.method, dataset, parameters, FRECHET, CLASSES)
+
+
+def our_scores(dataset, sizes, seed):
+    """Scores after the last epoch; and at ten minutes, after the last epoch that ends within them."""
+    rows, parameters = curve(OURS, dataset, sizes, seed)
+    early = rows[rows["seconds"] <= 60 * MINUTES].iloc[-1]
+    last = rows_at(rows.iloc[-1], OURS.method, dataset, parameters, FRECHET, CLASSES)
+    return last + rows_at(early, f"GAN, at {MINUTES} minutes", dataset, parameters, FRECHET)
 
 
 def best(rows):
+    """The epoch with the smallest Fréchet distance."""
     return rows.loc[rows["Fréchet distance"].idxmin()]
 
 
-def last_task(dataset, metric, run):
-    """A score after the last epoch."""
-
-    def task(seed):
-        rows, parameters = run(dataset, seed)
-        return result(dataset, metric, rows.iloc[-1], parameters)
-
-    return task
+def recipe_scores(dataset, sizes, seed):
+    """Scores of the recipe at its best epoch."""
+    rows, parameters = curve(RECIPE, dataset, sizes, seed)
+    return rows_at(best(rows), "keras.io's GAN, at its best", dataset, parameters, FRECHET, CLASSES)
 
 
-def early_task(dataset):
-    """Our Fréchet distance at ten minutes: after the last epoch that ends within them."""
-
-    def task(seed):
-        rows, parameters = ours(dataset, seed)
-        return result(dataset, METRICS[0], rows[rows["seconds"] <= 60 * MINUTES].iloc[-1], parameters)
-
-    return task
-
-
-def best_task(dataset, metric):
-    """A score of the recipe at the epoch with its best Fréchet distance."""
-    return lambda seed: result(dataset, metric, best(theirs(dataset, seed)[0]), theirs(dataset, seed)[1])
-
-
-def time_task(dataset):
+def race(dataset, sizes, seed):
     """Our time until the recipe's best Fréchet distance is reached, over the time that the recipe takes to it."""
-
-    def task(seed):
-        (rows, parameters), goal = ours(dataset, seed), best(theirs(dataset)[0])
-        seconds = rows[rows["Fréchet distance"] <= goal["Fréchet distance"]]["seconds"]
-        reached = seconds.min() if len(seconds) else np.inf  # which a mean over seeds keeps
-        row = {TIME: reached / goal["seconds"], "seconds": reached}
-        return result(dataset, TIME, row, parameters)
-
-    return task
+    (rows, parameters), goal = curve(OURS, dataset, sizes, seed), best(curve(RECIPE, dataset, sizes, 0)[0])
+    seconds = seconds_until(rows["seconds"], rows["Fréchet distance"] <= goal["Fréchet distance"])
+    figures = {SHARE: seconds / goal["seconds"]}
+    return runner.rows("GAN, at the recipe's best", dataset, figures, seconds, parameters)
 
 
-def reference_task(dataset, kind):
-    """The Fréchet distance of real training images, the "floor", or of noise, the "ceiling"."""
-    judge, _ = DATASETS[dataset]
-    return lambda seed: runner.row(dataset, METRICS[0], getattr(reference(judge), kind), 0, 0)
+def real_and_noise(dataset, seed):
+    """Fréchet distances of real training images and of noise."""
+    ends = reference(JUDGES[dataset])
+    found = runner.rows("training images", dataset, {FRECHET: ends.floor})
+    return found + runner.rows("uniform noise", dataset, {FRECHET: ends.ceiling})
 
 
-def result(dataset, metric, row, parameters):
-    return runner.row(dataset, metric, row[metric], row["seconds"], parameters)
-
-
-def tasks_of(name, run):
-    """Scores of a model on both datasets."""
-    return {f"{name}, {each}, {metric}": last_task(each, metric, run) for each in DATASETS for metric in METRICS}
-
-
-def write_curves(folder=runner.RUNS / "gan", results=runner.RESULTS):
+def write_curves(runs, results):
     """The curves of all runs in one file, `gan_curves.csv`; what others stand there stay."""
-    path, kinds = results / "gan_curves.csv", ["run", "dataset", "seed"]
-    curves = dict(iter(pd.read_csv(path).groupby(kinds))) if path.exists() else {}
-    for each in folder.glob("*.csv"):
-        run, dataset, seed = each.stem.rsplit("_", 2)
-        curves[run, dataset, int(seed)] = pd.read_csv(each).assign(run=run, dataset=dataset, seed=int(seed))
-    pd.concat(timed(curves[kind], kind[0]) for kind in sorted(curves)).round(3).to_csv(path, index=False)
+    path, kinds = results / "gan_curves.csv", ["method", "dataset", "seed"]
+    curves = [pd.read_csv(path)] if path.exists() else []
+    curves += [timed(pd.read_csv(each)) for each in (runs / "curves").glob("*.csv")]
+    if curves:
+        table = pd.concat(curves).drop_duplicates([*kinds, "epoch"], keep="last").sort_values([*kinds, "epoch"])
+        table[[*kinds, "epoch", "seconds", FRECHET[0], CLASSES[0]]].round(3).to_csv(path, index=False)
 
 
-TASKS = tasks_of("GAN", ours)
-TASKS |= {f"recipe's best, {each}, {metric}": best_task(each, metric) for each in DATASETS for metric in METRICS}
-TASKS |= {f"GAN at {MINUTES} minutes, {each}, {METRICS[0]}": early_task(each) for each in DATASETS}
-TASKS |= {f"GAN, {each}, {TIME}": time_task(each) for each in DATASETS}
-TASKS |= {
-    f"{images} images, {each}, {METRICS[0]}": reference_task(each, kind)
-    for images, kind in {"training": "floor", "noise": "ceiling"}.items()
-    for each in DATASETS
-}
+def tasks(quick):
+    sizes, found = QUICK if quick else Sizes(), {}
+    for dataset in sizes.datasets:
+        found[f"GAN, {dataset}"] = partial(our_scores, dataset, sizes)
+        found[f"keras.io's network, {dataset}"] = partial(recipe_scores, dataset, sizes)
+        found[f"race of the GAN, {dataset}"] = partial(race, dataset, sizes)
+        found[f"images of {dataset} and of noise"] = partial(real_and_noise, dataset)
+    return found
+
 
 if __name__ == "__main__":
-    runner.main("gan", TASKS)
-    write_curves()
+    runner.main("gan", tasks, finish=write_curves)

@@ -9,30 +9,25 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks import runner
+from benchmarks.common import runner
+from benchmarks.common.timing import processor_seconds, timed
 from benchmarks.gan import OURS, RECIPE, weights
 from benchmarks.wgan_gp import WASSERSTEIN
 from dlarch_keras.metrics.features import SHAPE
 
-STEPS = runner.size(20, 2)
 
-
-def measure(setup, seed):
+def epoch(setup, steps, seed):
     model = setup.build(seed)
-    x = np.random.default_rng(seed).random((STEPS * setup.batch_size, *SHAPE), "float32")
-
-    def seconds():
-        start = runner.processor_seconds()
-        model.fit(x, batch_size=setup.batch_size, verbose=0)
-        return runner.processor_seconds() - start
-
-    seconds()  # compiles
-    a_step = seconds() / STEPS
-    pace = a_step * math.ceil(setup.images / setup.batch_size)
-    return runner.row("MNIST", "seconds an epoch", pace, pace, weights(model))
+    x = np.random.default_rng(seed).random((steps * setup.batch_size, *SHAPE), "float32")
+    fit = partial(model.fit, x, batch_size=setup.batch_size, verbose=0)
+    fit()  # compiles
+    seconds = timed(fit, processor_seconds)[1] / steps * math.ceil(setup.images / setup.batch_size)
+    return runner.rows(setup.method, "MNIST", {("time of an epoch", "s"): seconds}, seconds, weights(model))
 
 
-TASKS = {setup.build.__name__: partial(measure, setup) for setup in (OURS, WASSERSTEIN, RECIPE)}
+def tasks(quick):
+    return {setup.method: partial(epoch, setup, 2 if quick else 20) for setup in (OURS, WASSERSTEIN, RECIPE)}
+
 
 if __name__ == "__main__":
-    runner.main("gan_pace", TASKS)
+    runner.main("gan_pace", tasks)

@@ -10,8 +10,8 @@ against the others, mean over the ten digits. One setting for all, a code of 16 
 training images alone: of 8 and of 2 the last 1,000 were held back for normal ones, with 200 of each other digit.
 """
 
-import functools
-import time
+from functools import partial
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -22,24 +22,36 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from benchmarks import runner
-from dlarch_keras import Autoencoder
+from benchmarks.common import runner
+from benchmarks.common.timing import timed
+from benchmarks.common.training import several_steps
+from dlarch_keras import Autoencoder, ImageAnomalyDetector
 from dlarch_keras.datasets import load_mnist, load_textures
-from dlarch_keras.anomaly_detection.image import ImageAnomalyDetector
-from dlarch_keras.networks import dense_decoder, dense_encoder
+from dlarch_keras.networks import dense_decoder, dense_encoder, seed_stream
 
-TEXTURES = runner.size(("brick", "grass", "gravel"), ("brick",))
-FROZEN, CONTRASTS = 0.9, runner.size((0.3, 0.5, 0.7), (0.5,))
-TESTED = runner.size(None, 10)  # images of a surface, all by default
-SETTING = runner.size({}, {"steps": 4})
+PIXELS, IMAGES = ("pixel AUROC", "1"), ("image AUROC", "1")
+FROZEN = 0.9  # contrast
 PATCH = 8
-DIGITS = runner.size(range(10), range(1))
-BATCH_SIZE, EPOCHS = 128, runner.size(15, 1)  # of the digits
 
 
-def autoencoder(x_train, seed):
+class Sizes(NamedTuple):
+    """Of the full protocol, and of a quick run."""
+
+    textures: tuple = ("brick", "grass", "gravel")
+    contrasts: tuple = (FROZEN, 0.3, 0.5, 0.7)
+    tested: int | None = None  # images of a surface, all by default
+    steps: int = ImageAnomalyDetector().steps
+    mnist: str = "full"
+    digits: tuple = tuple(range(10))
+    epochs: int = 15  # of the digits
+
+
+QUICK = Sizes(("brick",), (FROZEN, 0.5), 10, 4, "5k", (0,), 1)
+
+
+def autoencoder(x_train, seed, **setting):
     """The detector: a function from images to error maps and image errors, and its number of parameters."""
-    detector = ImageAnomalyDetector(**SETTING, random_state=seed).fit(x_train)
+    detector = ImageAnomalyDetector(**setting, random_state=seed).fit(x_train)
     return lambda x: (detector.error_map(x), -detector.score_samples(x)), detector.autoencoder_.count_params()
 
 
@@ -99,62 +111,60 @@ def of_patches(distance):
     return score
 
 
-@functools.lru_cache(maxsize=len(TEXTURES))
-def fitted(method, name, seed):
-    """A method's score function for a texture, its number of parameters, and the seconds of training."""
-    (x_train, _), _, _ = load_textures(name)
-    start = time.perf_counter()
-    score, parameters = METHODS[method](x_train, seed)
-    return score, parameters, time.perf_counter() - start
+METHODS = {
+    "autoencoder": autoencoder,
+    "blurred self": blurred_self,
+    "PCA of patches": pca,
+    "isolation forest": isolation_forest,
+    "nearest neighbours": nearest_neighbours,
+}
 
 
-@functools.lru_cache(maxsize=len(TEXTURES))
-def measured(method, name, contrast, seed):
-    """AUROC over pixels and over images, parameters and seconds."""
-    score, parameters, seconds = fitted(method, name, seed)
-    _, (x, y), masks = load_textures(name, contrast=contrast, seed=seed)
-    x, y, masks = x[:TESTED], y[:TESTED], masks[:TESTED]
-    maps, errors = score(x)
-    return {
-        "pixel AUROC": roc_auc_score(masks.ravel(), maps.ravel()),
-        "image AUROC": roc_auc_score(y > 0, errors),
-        "parameters": parameters,
-        "seconds": seconds,
-    }
+def surfaces(method, sizes, seed):
+    """Each texture with other defects for each seed, and their mean for several contrasts."""
+    setting, measured = {"steps": sizes.steps} if method == "autoencoder" else {}, {}
+    costs = []
+    for name in sizes.textures:
+        x_train = load_textures(name)[0][0]
+        (score, parameters), seconds = timed(partial(METHODS[method], x_train, seed, **setting))
+        costs.append((seconds, parameters))
+        for contrast in sizes.contrasts:
+            _, (x, y), masks = load_textures(name, contrast=contrast, seed=seed)
+            maps, errors = score(x[: sizes.tested])
+            by_pixel = roc_auc_score(masks[: sizes.tested].ravel(), maps.ravel())
+            measured[name, contrast] = by_pixel, roc_auc_score(y[: sizes.tested] > 0, errors)
+    rows = []
+    for name, cost in zip(sizes.textures, costs):
+        figures = dict(zip((PIXELS, IMAGES), measured[name, FROZEN]))
+        rows += runner.rows(method, f"{name}, contrast {FROZEN:g}", figures, *cost)
+    for contrast in sizes.contrasts:
+        means = np.mean([measured[name, contrast] for name in sizes.textures], axis=0)
+        seconds, parameters = np.mean(costs, axis=0)
+        dataset = f"{', '.join(sizes.textures)}, contrast {contrast:g}"
+        if len(sizes.textures) > 1:
+            rows += runner.rows(method, dataset, dict(zip((PIXELS, IMAGES), means)), seconds, round(parameters))
+    return rows
 
 
-def surfaces(method, metric, names, contrast, seed):
-    """One row: the mean over textures, with other defects for each seed."""
-    rows = [measured(method, name, contrast, seed) for name in names]
-    return {
-        "dataset": f"{names[0] if len(names) == 1 else 'brick, grass, gravel'}, contrast {contrast:g}",
-        "metric": metric,
-        "value": float(np.mean([row[metric] for row in rows])),
-        "seconds": float(np.mean([row["seconds"] for row in rows])),
-        "parameters": round(np.mean([row["parameters"] for row in rows])),
-    }
-
-
-def narrow_autoencoder(x_train, seed):
+def narrow_autoencoder(x_train, epochs, seed):
     """Errors of whole images by an autoencoder with a code of 16 numbers.
 
     Not the detector for surfaces: its wide code copies any stroke, so other digits too (held-out training images of 8
     against other digits: .65, this one .91).
     """
-    style = {"activation": "silu", "batch_normalization": True}
-    shape = x_train.shape[1:]
+    style, seeds = {"activation": "silu", "batch_normalization": True}, seed_stream(seed)
+    shape, batch_size = x_train.shape[1:], 128
     model = Autoencoder(
-        dense_encoder(shape, 16, (256, 64), **style, seed=seed),
-        dense_decoder(shape, 16, (64, 256), **style, seed=seed + 1000),
+        dense_encoder(shape, 16, (256, 64), **style, seed=seeds),
+        dense_decoder(shape, 16, (64, 256), **style, seed=seeds),
     )
-    steps = EPOCHS * -(-len(x_train) // BATCH_SIZE)
-    rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps(20))
-    model.fit(x_train, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * -(-len(x_train) // batch_size))
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=several_steps(20))
+    model.fit(x_train, batch_size=batch_size, epochs=epochs, verbose=0)
     return model.reconstruction_error, model.count_params()
 
 
-def pca_of_images(x_train, seed):
+def pca_of_images(x_train, epochs, seed):
     """Errors of whole images by the best linear code of 16 numbers."""
     model = PCA(16).fit(x_train.reshape(len(x_train), -1))
 
@@ -165,44 +175,23 @@ def pca_of_images(x_train, seed):
     return errors, model.components_.size + model.mean_.size
 
 
-def one_class(method, seed):
+def one_class(name, method, sizes, seed):
     """Each digit in turn is the normal one."""
-    (x_train, y_train), (x_test, y_test) = load_mnist(runner.size("full", "5k"))
-    areas, seconds = [], 0.0
-    for digit in DIGITS:
-        start = time.perf_counter()
-        errors, parameters = method(x_train[y_train == digit], seed)
-        seconds += time.perf_counter() - start
+    (x_train, y_train), (x_test, y_test) = load_mnist(sizes.mnist)
+    areas, times = [], []
+    for digit in sizes.digits:
+        (errors, parameters), seconds = timed(partial(method, x_train[y_train == digit], sizes.epochs, seed))
+        times.append(seconds)
         areas.append(roc_auc_score(y_test != digit, errors(x_test)))
-    return {
-        "dataset": "MNIST, one class",
-        "metric": "image AUROC",
-        "value": float(np.mean(areas)),
-        "seconds": seconds / len(DIGITS),
-        "parameters": parameters,
-    }
+    return runner.rows(name, "MNIST, one class", {IMAGES: np.mean(areas)}, np.mean(times), parameters)
 
 
-METHODS = {
-    "autoencoder": autoencoder,
-    "blurred self": blurred_self,
-    "PCA of patches": pca,
-    "isolation forest": isolation_forest,
-    "nearest neighbours": nearest_neighbours,
-}
-TASKS = {
-    "PCA, one digit": functools.partial(one_class, pca_of_images),
-    "autoencoder, one digit": functools.partial(one_class, narrow_autoencoder),
-}
-TASKS |= {
-    f"{method}, {subject}, {metric}": functools.partial(surfaces, method, metric, names, contrast)
-    for method in METHODS
-    for subject, names, contrast in [
-        *((name, (name,), FROZEN) for name in TEXTURES),
-        *((f"contrast {contrast:g}", TEXTURES, contrast) for contrast in (FROZEN, *CONTRASTS)),
-    ]
-    for metric in ("pixel AUROC", "image AUROC")
-}
+def tasks(quick):
+    sizes = QUICK if quick else Sizes()
+    of_digits = {"PCA": pca_of_images, "autoencoder": narrow_autoencoder}
+    found = {f"{name}, one digit": partial(one_class, name, method, sizes) for name, method in of_digits.items()}
+    return found | {f"{method}, surfaces": partial(surfaces, method, sizes) for method in METHODS}
+
 
 if __name__ == "__main__":
-    runner.main("image_anomaly_detection", TASKS)
+    runner.main("image_anomaly_detection", tasks)

@@ -3,28 +3,30 @@
 One after the other, each in a kernel of its own, with nothing else on the machine; seconds of the clock.
 """
 
-import time
 from functools import partial
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
-from benchmarks import runner
+from benchmarks.common import runner
+from benchmarks.common.timing import timed
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+TIME = ("time from first cell to last", "s")
 
 
-def measure(path, seed):
+def run(path, seed):
     """A row for the notebook; its own cells set the seed."""
     notebook = nbformat.read(path, as_version=4)
-    start = time.perf_counter()
-    NotebookClient(notebook, timeout=None, resources={"metadata": {"path": path.parent}}).execute()
-    seconds = time.perf_counter() - start
-    return runner.row(path.name, "seconds", seconds, seconds, 0)
+    client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": path.parent}})
+    _, seconds = timed(client.execute)
+    return runner.rows(path.stem, "its own", {TIME: seconds}, seconds)
 
 
-TASKS = {path.stem: partial(measure, path) for path in runner.size(NOTEBOOKS, NOTEBOOKS[:1])}
+def tasks(quick):
+    return {path.stem: partial(run, path) for path in (NOTEBOOKS[:1] if quick else NOTEBOOKS)}
+
 
 if __name__ == "__main__":
-    runner.main("notebooks", TASKS, seeds=1)
+    runner.main("notebooks", tasks, seeds=1)

@@ -9,160 +9,121 @@ fonts alone, which has never seen a drawing by a hand. Seconds are the processor
 of cores. A killed run goes on at its last epoch.
 """
 
-import json
 from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from sklearn.decomposition import PCA
 
-from benchmarks import runner
+from benchmarks.common import resume, runner
+from benchmarks.common.timing import processor_seconds
+from benchmarks.common.training import in_bfloat16, warmed_cosine
 from dlarch_keras import BalancedBatches, NTXentLoss, SiameseNetwork
 from dlarch_keras.datasets import load_glyphs, load_omniglot, load_omniglot_runs
 from dlarch_keras.metrics.identification import n_way_accuracy, runs_accuracy
 from dlarch_keras.one_shot import convolutional_embedding, jitter, with_rotations
 
-SHAPE = (28, 28, 1)
-FILTERS = runner.size((64, 64, 128, 256), (4, 4, 4, 4))
-STEPS, EPOCHS, WARMUP = runner.size((100, 56, 100), (2, 1, 1))
-EPISODES = runner.size(1000, 10)
-COMPONENTS = 64
-few_glyphs = partial(load_glyphs, 6)
-DATASETS = {
-    "Omniglot": cache(runner.size(load_omniglot, few_glyphs)),
-    "glyphs": cache(runner.size(load_glyphs, few_glyphs)),
-}
+SHAPE, COMPONENTS = (28, 28, 1), 64
+TRAINED_ON = {"network": "Omniglot", "network, trained on fonts": "glyphs"}
 
 
-class Clock(keras.callbacks.Callback):
-    """Adds up the seconds of training, of all cores, over the runs that a killed one is resumed by.
+class Sizes(NamedTuple):
+    """Of the full protocol, and of a quick run, in which a few glyphs stand in for Omniglot."""
 
-    Attributes:
-        seconds: by the end of each epoch done, as kept in the file.
-    """
-
-    def __init__(self, path):
-        super().__init__()
-        self.path = path
-        self.seconds = json.loads(path.read_text()) if path.exists() else []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        del self.seconds[epoch:]  # one more, if killed before the model was saved
-        self.start = runner.processor_seconds()
-
-    def on_epoch_end(self, epoch, logs=None):
-        before = self.seconds[-1] if self.seconds else 0.0
-        self.seconds.append(before + runner.processor_seconds() - self.start)
-        self.path.write_text(json.dumps(self.seconds))
+    filters: tuple = (64, 64, 128, 256)
+    steps: int = 100  # an epoch
+    epochs: int = 56
+    episodes: int = 1000
+    characters: int | None = None  # glyphs instead of Omniglot
+    runs: Path = runner.folder("one_shot", quick=False)
 
 
-class Restart(keras.callbacks.Callback):
-    """Tells the batches which epoch it is, for one that goes on after having been killed."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.batches.epoch = epoch
+QUICK = Sizes((4, 4, 4, 4), 2, 1, 10, 6, runner.folder("one_shot", quick=True))
 
 
 @cache
-def trained(dataset, seed, epochs=EPOCHS):
-    """A network trained on a dataset's training part, and the seconds that it took."""
-    folder = runner.RUNS / "one_shot"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{dataset}_{seed}"
-    clock, weights = Clock(folder / f"{name}.json"), folder / f"{name}.weights.h5"
-    if not weights.exists():
-        network = runner.in_bfloat16(lambda: convolutional_embedding(SHAPE, FILTERS, seed=1000 * seed))
-        model = SiameseNetwork(network, NTXentLoss(0.1))
-        batches = batches_of(dataset, seed)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, STEPS * epochs - WARMUP, warmup_target=2e-3, warmup_steps=WARMUP
-        )
-        model.compile(keras.optimizers.Adam(rate))
-        backup = keras.callbacks.BackupAndRestore(folder / f"{name}.backup")
-        callbacks = [backup, Restart(batches), clock]
-        model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
-        network.save_weights(weights)
-    network = convolutional_embedding(SHAPE, FILTERS)
-    network.load_weights(weights)
-    return SiameseNetwork(network), clock.seconds[-1]
+def load(dataset, characters):
+    """The training part, the test part, and the alphabet of each character."""
+    if characters:
+        return load_glyphs(characters)
+    return load_omniglot() if dataset == "Omniglot" else load_glyphs()
 
 
-def batches_of(dataset, seed):
+def train(x, y, alphabets, path, sizes, seed):
+    """A network for drawings or glyphs, or what a killed run has trained of it; and the seconds that it took."""
+    network = in_bfloat16(lambda: convolutional_embedding(SHAPE, sizes.filters, seed=seed))
+    model, batches = SiameseNetwork(network, NTXentLoss(0.1)), batches_of(x, y, alphabets, sizes.steps, seed)
+    model.compile(keras.optimizers.Adam(warmed_cosine(2e-3, sizes.steps * sizes.epochs, 100, start=0, end=0)))
+    # Batches depend on the epoch, which one that goes on after a kill would not know.
+    tell = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch))
+    seconds = resume.fit(model, batches, path, sizes.epochs, [tell], now=processor_seconds, shuffle=False)
+    exact = convolutional_embedding(SHAPE, sizes.filters)
+    exact.set_weights(network.get_weights())
+    return SiameseNetwork(exact), seconds
+
+
+def batches_of(x, y, alphabets, steps, seed):
     """Each of 32 characters by 4 hands, of four alphabets; an alphabet turned by 90° is another alphabet."""
-    (x, y), _, alphabets = DATASETS[dataset]()
     turned, labels = with_rotations(x, y)
     turns, characters = np.divmod(labels, y.max() + 1)
     groups = np.char.add(alphabets[characters], turns.astype(str))
-    return BalancedBatches(turned, labels, 32, 4, seed=seed, steps=STEPS, augment=jitter, groups=groups)
+    return BalancedBatches(turned, labels, 32, 4, seed=seed, steps=steps, augment=jitter, groups=groups)
 
 
-@cache
-def reduction():
-    """PCA of the background set's pixels."""
-    x = DATASETS["Omniglot"]()[0][0]
-    return PCA(COMPONENTS, random_state=0).fit(x.reshape(len(x), -1))
+def flat(x):
+    return x.reshape(len(x), -1)
 
 
-def representation(method, seed):
+def representation(method, sizes, seed):
     """A function from images to vectors, the seconds to learn it, and its number of parameters."""
     if method == "pixels":
-        return lambda x: x.reshape(len(x), -1), 0.0, 0
+        return flat, 0.0, 0
+    dataset = TRAINED_ON.get(method, "Omniglot")
+    (x, y), _, alphabets = load(dataset, sizes.characters)
     if method == "PCA":
-        return lambda x: reduction().transform(x.reshape(len(x), -1)), 0.0, reduction().components_.size
-    model, seconds = trained("glyphs" if method == "fonts only" else "Omniglot", seed)
+        pca = PCA(COMPONENTS, random_state=0).fit(flat(x))
+        return lambda images: pca.transform(flat(images)), 0.0, pca.components_.size
+    model, seconds = train(x, y, alphabets, sizes.runs / f"{dataset}_{seed}", sizes, seed)
     return model.embed, seconds, model.embedding.count_params()
 
 
-def runs(method, seed):
-    """Accuracy on Lake's runs."""
-    embed, seconds, parameters = representation(method, seed)
+def exams(method, sizes, seed):
+    """All that is asked of one method, in per cent."""
+    embed, seconds, parameters = representation(method, sizes, seed)
     support, queries, answers = load_omniglot_runs()
     support, queries = (embed(x.reshape(-1, *SHAPE)).reshape(*x.shape[:2], -1) for x in (support, queries))
-    return runs_accuracy(support, queries, answers), seconds, parameters
-
-
-def episodes(method, seed, dataset="Omniglot", within=False, **arguments):
-    """Accuracy on episodes of a dataset's test part."""
-    embed, seconds, parameters = representation(method, seed)
-    _, (x, y), alphabets = DATASETS[dataset]()
-    groups = alphabets[y] if within else None
-    accuracy = n_way_accuracy(embed(x), y, groups=groups, episodes=EPISODES, seed=seed, **arguments)
-    return accuracy, seconds, parameters
-
-
-def task(dataset, metric, part, measure):
-    """What the runner calls: `part` is the number in the accuracy, its value or its standard error."""
-
-    def run(seed):
-        accuracy, seconds, parameters = measure(seed)
-        return runner.row(dataset, metric, 100 * getattr(accuracy, part), seconds, parameters)
-
-    return run
-
-
-EXAMS = {
-    "Lake's runs": ("Omniglot", runs),
-    "unstructured, 5-way 1-shot": ("Omniglot", partial(episodes, ways=5)),
-    "unstructured, 5-way 5-shot": ("Omniglot", partial(episodes, ways=5, shots=5)),
-    "unstructured, 20-way 1-shot": ("Omniglot", partial(episodes, ways=20)),
-    "unstructured, 20-way 5-shot": ("Omniglot", partial(episodes, ways=20, shots=5)),
-    "within alphabets, 20-way 1-shot": ("Omniglot", partial(episodes, within=True)),
-    "glyphs within alphabets, 20-way 1-shot": ("glyphs", partial(episodes, dataset="glyphs", within=True)),
-}
-TASKS = {}
-for method in ("network", "fonts only", "PCA", "pixels"):
-    for exam, (dataset, measure) in EXAMS.items():
+    lake = runs_accuracy(support, queries, answers)
+    figures = {
+        "Omniglot, Lake's runs": {"accuracy": lake.value, "standard error over runs": lake.standard_error},
+        "Omniglot, unstructured": {},
+    }
+    for dataset in ("Omniglot", "glyphs"):
         if (method, dataset) == ("PCA", "glyphs"):  # learned on Omniglot
             continue
-        measured = partial(measure, method)
-        TASKS[f"{method}, {exam}"] = task(dataset, "accuracy, %", "value", measured)
-        if exam == "Lake's runs":
-            error = task(dataset, "standard error over runs, %", "standard_error", measured)
-            TASKS[f"{method}, {exam}, standard error"] = error
+        _, (x, y), alphabets = load(dataset, sizes.characters)
+        ask = partial(n_way_accuracy, embed(x), y, episodes=sizes.episodes, seed=seed)
+        if dataset == "Omniglot":
+            figures["Omniglot, unstructured"] = {
+                f"{ways}-way {shots}-shot accuracy": ask(ways=ways, shots=shots).value
+                for ways in (5, 20)
+                for shots in (1, 5)
+            }
+        figures[f"{dataset}, within alphabets"] = {"20-way 1-shot accuracy": ask(groups=alphabets[y]).value}
+    return [
+        row
+        for dataset, shares in figures.items()
+        for row in runner.rows(
+            method, dataset, {(name, "%"): 100 * share for name, share in shares.items()}, seconds, parameters
+        )
+    ]
+
+
+def tasks(quick):
+    sizes = QUICK if quick else Sizes()
+    return {method: partial(exams, method, sizes) for method in (*TRAINED_ON, "PCA", "pixels")}
+
 
 if __name__ == "__main__":
-    runner.main("one_shot", TASKS)
+    runner.main("one_shot", tasks)

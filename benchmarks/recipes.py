@@ -11,17 +11,25 @@ the distance itself, without the tutorial's BatchNorm and sigmoid on top of it.
 
 import argparse
 import math
-import time
 from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
-from benchmarks import runner
+from benchmarks.common.timing import timed
 
-IMPLEMENTATIONS = runner.size(("theirs", "ours", "fast", "torch"), ("theirs", "ours"))  # torch is an extra
-WARMUP, SECONDS = runner.size((20, 2.0), (10, 0.1))  # steps; of a call of `fit`, about
+IMPLEMENTATIONS = ("theirs", "ours", "fast", "torch")
+
+
+class Sizes(NamedTuple):
+    """Of a full run, and of a quick one: steps to warm up, and seconds of a call of `fit`, about."""
+
+    warmup: int = 20
+    seconds: float = 2.0
+
+
+QUICK = Sizes(10, 0.1)
 
 
 class Recipe(NamedTuple):
@@ -84,10 +92,7 @@ def our_gan(**settings):
     from dlarch_keras import GAN
 
     networks = gan.recipe(0)
-    model = GAN(networks.generator, networks.discriminator, average=0.0)
-    optimizers = keras.optimizers.Adam(3e-4), keras.optimizers.Adam(3e-4)
-    model.compile(*optimizers, **settings)
-    return model
+    return gan.compiled(GAN(networks.generator, networks.discriminator, ema_decay=0.0), 3e-4, **settings)
 
 
 def their_gan():
@@ -208,18 +213,16 @@ def trainer(recipe, implementation):
     return lambda x, y: model.fit(x, None if makes_noise else y, recipe.batch_size, shuffle=False, verbose=0)
 
 
-def measure(recipe, implementation):
+def measure(recipe, implementation, sizes):
     """Milliseconds a step."""
     train = trainer(recipe, implementation)
 
     def seconds_a_step(steps):
         x, y = recipe.data(steps * recipe.batch_size)
-        start = time.perf_counter()
-        train(x, y)
-        return (time.perf_counter() - start) / steps
+        return timed(lambda: train(x, y))[1] / steps
 
-    seconds_a_step(WARMUP)  # compiles
-    steps = 10 * math.ceil(SECONDS / seconds_a_step(WARMUP) / 10)  # whole executions of ten
+    seconds_a_step(sizes.warmup)  # compiles
+    steps = 10 * math.ceil(sizes.seconds / seconds_a_step(sizes.warmup) / 10)  # whole executions of ten
     return 1000 * float(np.median([seconds_a_step(steps) for _ in range(3)]))
 
 
@@ -227,6 +230,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipes")
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("implementation", choices=IMPLEMENTATIONS)
-    parser.add_argument("--quick", action="store_true", help="shorter; see benchmarks.runner")
+    parser.add_argument("--quick", action="store_true", help="only see that it works")
     options = parser.parse_args()
-    print(measure(RECIPES[options.recipe], options.implementation))
+    print(measure(RECIPES[options.recipe], options.implementation, QUICK if options.quick else Sizes()))

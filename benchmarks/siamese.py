@@ -5,29 +5,43 @@ another digit; 30,000 training images, the next 30,000 for validation, pairs of 
 trains on the same 30,000 images, and its threshold comes from the validation pairs. Time is the processor's, of
 training alone, over the number of cores. That of the tutorial's network is measured in the same process, before and
 after ours: so many steps' time, times the 37,500 of its ten epochs. Its own figure is an accuracy of .9577;
-`--only recipe` trains it in full, two and a half minutes of two cores a seed.
+`--only keras.io` trains it in full, two and a half minutes of two cores a seed.
 
 The second question is what a distance is worth for digits never seen: trained on 0 to 7, tested on all pairs of the
 test images of 8 and 9. Recipes were chosen on the validation images.
 """
 
-from functools import cache
+from functools import partial
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import layers, ops
 from sklearn.decomposition import PCA
 
-from benchmarks import runner
+from benchmarks.common import runner
+from benchmarks.common.race import SHARE, beside
+from benchmarks.common.timing import processor_seconds, timed
+from benchmarks.common.training import warmed_cosine
 from dlarch_keras import BalancedBatches, SiameseNetwork, load_mnist, networks
 from dlarch_keras.metrics.verification import all_pairs, equal_error_rate
 from dlarch_keras.siamese import euclidean
 
 SHAPE = (28, 28, 1)
-BATCH = {"classes": 10, "examples": 10}
-MNIST = runner.size("full", "5k")
-HALF = runner.size(30_000, 1000)  # images to train on, and as many for validation
-WARMUP = runner.size(50, 2)
+PAIRS, UNSEEN = "MNIST, keras.io's pairs", "MNIST, 8 and 9 never seen"
+ACCURACY, EER = ("test pair accuracy", "share"), ("EER", "share")
+
+
+class Sizes(NamedTuple):
+    """Of the full protocol, and of a quick run: images to train on, and as many for validation; the recipe's epochs."""
+
+    mnist: str = "full"
+    half: int = 30_000
+    recipe_epochs: int = 10
+    timed_steps: int = 500
+
+
+QUICK = Sizes("5k", 1000, 1, 5)
 
 
 def recipe():
@@ -51,31 +65,21 @@ def recipe():
 
 def embedding(seed, dim=32):
     """Three convolutions of stride 2 with BatchNorm, and a dense layer to an embedding of length 1."""
-    hidden = networks.HiddenLayers("relu", True, seed, momentum=0.9)
+    seeds = networks.seed_stream(seed)
     inputs = x = keras.Input(SHAPE)
     for filters, size in ((32, 5), (64, 3), (128, 3)):
-        x = hidden(layers.Conv2D, x, filters, size, 2, "same")
-    x = layers.Dense(dim, kernel_initializer=hidden.initializer())(layers.Flatten()(x))
+        x = networks.conv_block(x, filters, size, 2, batch_normalization=True, momentum=0.9, seeds=seeds)
+    x = layers.Dense(dim, kernel_initializer=networks.glorot(seeds))(layers.Flatten()(x))
     return keras.Model(inputs, layers.UnitNormalization()(x), name="embedding")
 
 
-def trained(x, y, seed, epochs=2, rate=3e-3, **batch):
+def trained(x, y, seed, epochs=2, classes=10, examples=10):
     """Our network trained on labelled images, and its seconds."""
     model = SiameseNetwork(embedding(seed))
-    batches = BalancedBatches(x, y, **{**BATCH, **batch}, seed=seed)
-    steps = epochs * len(batches)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 10, steps - WARMUP, 0.01, warmup_target=rate, warmup_steps=WARMUP
-    )
-    model.compile(keras.optimizers.Adam(schedule))
-    return model, seconds(lambda: model.fit(batches, epochs=epochs, shuffle=False, verbose=0))
-
-
-def seconds(train):
-    """Processor time of a call, over the number of cores."""
-    start = runner.processor_seconds()
-    train()
-    return runner.processor_seconds() - start
+    batches = BalancedBatches(x, y, classes=classes, examples=examples, seed=seed)
+    model.compile(keras.optimizers.Adam(warmed_cosine(3e-3, epochs * len(batches), 50)))
+    _, seconds = timed(lambda: model.fit(batches, epochs=epochs, shuffle=False, verbose=0), processor_seconds)
+    return model, seconds
 
 
 def pairs_of(y, seed):
@@ -91,12 +95,6 @@ def pairs_of(y, seed):
     return a, np.array([random.choice(rows[digit]) for digit in digits]), different
 
 
-def pair_distances(codes, pairs):
-    """Distances of pairs of rows, and which pairs are different."""
-    a, b, different = pairs
-    return np.linalg.norm(codes[a] - codes[b], axis=1), different
-
-
 def pair_accuracy(validation, test):
     """Share of test pairs on the right side of the threshold that validation pairs give.
 
@@ -108,111 +106,85 @@ def pair_accuracy(validation, test):
     return float(np.mean((distances > threshold) == different))
 
 
-@cache
-def data(seed):
-    """Training, validation and test images with their digits, and pairs of the last two."""
-    (x, y), (x_test, y_test) = load_mnist(MNIST)
-    parts = (x[:HALF], y[:HALF]), (x[HALF : 2 * HALF], y[HALF : 2 * HALF]), (x_test, y_test)
-    return parts, pairs_of(parts[1][1], seed + 1), pairs_of(y_test, seed + 2)
+def data(sizes):
+    """Images and digits to train on, for validation, and to test on."""
+    (x, y), test = load_mnist(sizes.mnist)
+    return (x[: sizes.half], y[: sizes.half]), (x[sizes.half :][: sizes.half], y[sizes.half :][: sizes.half]), test
 
 
-def recipe_data(seed):
-    """Training pairs as keras.io's network takes them: `[a, b]`, pixels from 0 to 255, and which are different."""
-    ((x, y), _, _), _, _ = data(seed)
+def accuracy(embed, sizes, seed):
+    """Accuracy on test pairs of the distances between the vectors that `embed` makes of images."""
+    _, *held_out = data(sizes)
+    pairs = []
+    for number, (x, y) in enumerate(held_out, 1):
+        codes, (a, b, different) = embed(x), pairs_of(y, seed + number)
+        pairs.append((np.linalg.norm(codes[a] - codes[b], axis=1), different))
+    return pair_accuracy(*pairs)
+
+
+def recipe_pairs(x, y, seed):
+    """As keras.io's network takes them: `[a, b]`, pixels from 0 to 255, and which are different."""
     a, b, different = pairs_of(y, seed)
     return [255 * x[a], 255 * x[b]], different.astype("float32")
 
 
-def recipe_race(seed):
-    """Accuracy, seconds and parameters of keras.io's recipe, trained in full."""
-    model, (inputs, kind) = recipe(), recipe_data(seed)
-    time_ = seconds(lambda: model.fit(inputs, kind, batch_size=16, epochs=runner.size(10, 1), verbose=0))
-    (_, _, (x_test, _)), _, (a, b, different) = data(seed)
-    outputs = model.predict([255 * x_test[a], 255 * x_test[b]], batch_size=1000, verbose=0)[:, 0]
-    return float(np.mean((outputs > 0.5) == different)), time_, model.count_params()
+def keras_io(sizes, seed):
+    """keras.io's recipe, trained in full."""
+    train, _, (x_test, y_test) = data(sizes)
+    model, (inputs, kind) = recipe(), recipe_pairs(*train, seed)
+    fit = partial(model.fit, inputs, kind, batch_size=16, epochs=sizes.recipe_epochs, verbose=0)
+    _, seconds = timed(fit, processor_seconds)
+    inputs, different = recipe_pairs(x_test, y_test, seed + 2)
+    right = np.mean((model.predict(inputs, batch_size=1000, verbose=0)[:, 0] > 0.5) == different)
+    return runner.rows("keras.io's network", PAIRS, {ACCURACY: right}, seconds, model.count_params())
 
 
-def recipe_seconds(model, inputs, kind, steps=500):
-    """What ten epochs of keras.io's recipe would take, by the time of so many steps."""
-    steps = runner.size(steps, 5)
-    rows = 16 * steps
-    part = [each[:rows] for each in inputs]
-    spent = seconds(lambda: model.fit(part, kind[:rows], batch_size=16, verbose=0))
-    return spent / steps * 10 * len(kind) / 16
+def race(sizes, seed):
+    """Ours beside keras.io's recipe."""
+    train, *_ = data(sizes)
+    theirs, (inputs, kind) = recipe(), recipe_pairs(*train, seed)
+
+    def recipe_seconds(steps=sizes.timed_steps):
+        part = [each[: 16 * steps] for each in (*inputs, kind)]
+        _, seconds = timed(lambda: theirs.fit(part[:2], part[2], batch_size=16, verbose=0), processor_seconds)
+        return seconds / steps * 10 * len(kind) / 16
+
+    recipe_seconds(50)  # compiles
+    model, seconds, share = beside(recipe_seconds, lambda: trained(*train, seed))
+    figures = {ACCURACY: accuracy(model.embed, sizes, seed), SHARE: share}
+    return runner.rows("Siamese network", PAIRS, figures, seconds, model.count_params())
 
 
-@cache
-def our_race(seed):
-    """Accuracy, seconds and parameters of ours, and the recipe's seconds before and after."""
-    ((x, y), (x_val, _), (x_test, _)), validation, test = data(seed)
-    theirs, pairs = recipe(), recipe_data(seed)
-    recipe_seconds(theirs, *pairs, steps=50)  # compiles
-    before = recipe_seconds(theirs, *pairs)
-    model, time_ = trained(x, y, seed)
-    after = recipe_seconds(theirs, *pairs)
-    pairs = [pair_distances(model.embed(images), p) for images, p in ((x_val, validation), (x_test, test))]
-    return pair_accuracy(*pairs), time_, model.count_params(), (before + after) / 2
+def flat(x):
+    return x.reshape(len(x), -1)
 
 
-def accuracy_task(run):
-    def task(seed):
-        accuracy, time_, parameters, *_ = run(seed)
-        return runner.row("MNIST, keras.io's pairs", "test pair accuracy", accuracy, time_, parameters)
-
-    return task
+def pixels(sizes, seed):
+    return runner.rows("pixel distance", PAIRS, {ACCURACY: accuracy(flat, sizes, seed)})
 
 
-def share(seed):
-    _, ours, parameters, theirs = our_race(seed)
-    return runner.row("MNIST, keras.io's pairs", "share of the recipe's seconds", ours / theirs, ours, parameters)
+def unseen_digits(method, sizes, seed):
+    """Equal error rate of all pairs of the test images of 8 and 9."""
+    (x, y), (x_test, y_test) = load_mnist(sizes.mnist)
+    known, new = y < 8, y_test > 7
+    embed, seconds, parameters = flat, 0.0, 0
+    if method == "PCA":
+        pca, seconds = timed(lambda: PCA(32, random_state=seed).fit(flat(x[known])), processor_seconds)
+        embed, parameters = lambda images: pca.transform(flat(images)), pca.components_.size
+    elif method == "Siamese network":
+        model, seconds = trained(x[known], y[known], seed, epochs=1, classes=8, examples=12)
+        embed, parameters = model.embed, model.count_params()
+    rate, _ = equal_error_rate(*all_pairs(embed(x_test[new]), y_test[new]))
+    return runner.rows(method, UNSEEN, {EER: rate}, seconds, parameters)
 
 
-def pixels(seed):
-    ((_, (x_val, _), (x_test, _)), validation, test) = data(seed)
-    pairs = [pair_distances(images.reshape(-1, 784), p) for images, p in ((x_val, validation), (x_test, test))]
-    return runner.row("MNIST, keras.io's pairs", "test pair accuracy", pair_accuracy(*pairs), 0.0, 0)
+def tasks(quick):
+    sizes = QUICK if quick else Sizes()
+    pairs = {"keras.io's network": keras_io, "Siamese network": race, "pixel distance": pixels}
+    found = {f"{name}, pairs": partial(run, sizes) for name, run in pairs.items()}
+    methods = ("Siamese network", "PCA", "pixel distance")
+    return found | {f"{name}, unseen digits": partial(unseen_digits, name, sizes) for name in methods}
 
-
-@cache
-def without_8_and_9(seed):
-    """Ours, trained on the digits 0 to 7 of the 60,000, and its seconds."""
-    (x, y), _ = load_mnist(MNIST)
-    return trained(x[y < 8], y[y < 8], seed, epochs=1, classes=8, examples=12)
-
-
-def unseen_task(embed):
-    """EER of all pairs of the test images of 8 and 9; `embed(images, seed)` gives codes, seconds and parameters."""
-
-    def task(seed):
-        _, (x_test, y_test) = load_mnist(MNIST)
-        codes, time_, parameters = embed(x_test[y_test > 7], seed)
-        rate, _ = equal_error_rate(*all_pairs(codes, y_test[y_test > 7]))
-        return runner.row("MNIST, 8 and 9 never seen", "EER of their pairs", rate, time_, parameters)
-
-    return task
-
-
-def our_codes(images, seed):
-    model, time_ = without_8_and_9(seed)
-    return model.embed(images), time_, model.count_params()
-
-
-def principal_components(images, seed):
-    (x, y), _ = load_mnist(MNIST)
-    pca = PCA(32, random_state=seed)
-    time_ = seconds(lambda: pca.fit(x[y < 8].reshape(-1, 784)))
-    return pca.transform(images.reshape(-1, 784)), time_, pca.components_.size
-
-
-TASKS = {
-    "keras.io's recipe": accuracy_task(recipe_race),
-    "SiameseNetwork": accuracy_task(our_race),
-    "SiameseNetwork, time": share,
-    "pixel distance": pixels,
-    "unseen digits, ours": unseen_task(our_codes),
-    "unseen digits, PCA": unseen_task(principal_components),
-    "unseen digits, pixel distance": unseen_task(lambda images, seed: (images.reshape(-1, 784), 0.0, 0)),
-}
 
 if __name__ == "__main__":
-    runner.main("siamese", TASKS)
+    runner.main("siamese", tasks)

@@ -18,38 +18,50 @@ import tempfile
 import time
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from skimage.feature import hog
 
-from benchmarks import runner
+from benchmarks.common import runner
+from benchmarks.common.timing import processor_seconds, timed
 from dlarch_keras.datasets import data_dir
 from dlarch_keras.datasets.signature_folders import Signatures, load_signatures
 from dlarch_keras.datasets.signatures import make_signatures
 from dlarch_keras.metrics.verification import equal_error_rate, group_interval
+from dlarch_keras.signature_verification import SignatureVerifier, split_writers, train_signature_network
 from dlarch_keras.signature_verification.trials import operating_point, verification_trials
-from dlarch_keras.signature_verification import split_writers, train_signature_network
-from dlarch_keras.signature_verification.verifier import SignatureVerifier
 
-WRITERS, GENUINE, FORGED = runner.size((200, 12, 12), (12, 7, 3))
-TRAINING = runner.size({}, {"epochs": 1, "steps": 2})
-KINDS = ("skilled", "random")
-RATES = ("genuine rejected", "skilled accepted", "random accepted")
-SKILLS = runner.size((0.0, 0.25, 0.75, 1.0), (0.0,))
-PEOPLE, QUERIES = runner.size((200_000, 200), (5000, 5))  # five references each: a million
-SCANS = data_dir() / "signatures"
+GENERATED = "generated signatures"
 HISTOGRAMS, BY_SPREAD = "histograms of gradients", "histograms of gradients by spread"
+SCANS = data_dir() / "signatures"
+
+
+class Sizes(NamedTuple):
+    """Of the full protocol, and of a quick run."""
+
+    writers: int = 200
+    genuine: int = 12
+    forged: int = 12
+    skills: tuple = (0.0, 0.25, 0.75, 1.0)  # of further forgeries
+    people: int = 200_000  # five references each: a million
+    queries: int = 200
+    training: tuple = ()  # settings of `train_signature_network`
+    scanned: int | None = None  # writers of scans, all by default
+
+
+QUICK = Sizes(12, 7, 3, (0.0,), 5000, 5, (("epochs", 1), ("steps", 2)), 9)
 
 
 @cache
-def signatures():
-    return make_signatures(WRITERS, GENUINE, FORGED, seed=0)
+def signatures(sizes):
+    return make_signatures(sizes.writers, sizes.genuine, sizes.forged, seed=0)
 
 
 @cache
-def forgeries(skill):
+def forgeries(writers, skill):
     """Six forgeries of another skill of each of the same writers."""
-    data = make_signatures(WRITERS, 1, 6, skill=skill, seed=0)
+    data = make_signatures(writers, 1, 6, skill=skill, seed=0)
     return Signatures(*(part[data.forged] for part in data))
 
 
@@ -57,146 +69,97 @@ def nearest(embeddings, references):
     return np.linalg.norm(embeddings[:, None] - references[None], axis=-1).min(axis=1)
 
 
-def histograms(images):
-    """Histograms of gradients, cells of 16 × 16 pixels."""
-    return np.stack([hog(image[..., 0], 9, (16, 16), (2, 2)) for image in images])
-
-
-def trained(training, seed):
-    """A network, the rows held back, and the seconds of training."""
-    start = runner.processor_seconds()
-    network, held_back = train_signature_network(*training, **TRAINING, seed=seed)
-    return network, held_back, runner.processor_seconds() - start
-
-
-def baseline(images, writers, forged):
-    found = histograms(images)
-    unit = found / np.linalg.norm(found, axis=1, keepdims=True)
-    return rates(verification_trials(found, writers, forged, distance=nearest), HISTOGRAMS) | rates(
-        verification_trials(unit, writers, forged), BY_SPREAD
-    )
-
-
-def rates(trials, name):
-    """Equal error rates and their intervals over writers."""
+def rates(trials):
+    """Equal error rates and their intervals over writers, `{(metric, unit): value}`."""
     found = {}
-    for kind in KINDS:
+    for kind in ("skilled", "random"):
         distances, different, writers = trials.pairs(kind)
-        found[f"{name}, {kind} EER"] = equal_error_rate(distances, different)[0]
         low, high = group_interval(lambda *pairs: equal_error_rate(*pairs)[0], writers, distances, different)
-        found |= {f"{name}, {kind} EER, 95 % from": low, f"{name}, {kind} EER, 95 % to": high}
+        ends = {"": equal_error_rate(distances, different)[0], ", 95 % from": low, ", 95 % to": high}
+        found |= {(f"{kind} EER{end}", "share"): value for end, value in ends.items()}
     return found
 
 
-@cache
-def split(seed):
-    """Train, calibrate and test on one split: all figures, the seconds of training, and the verifier."""
-    data = signatures()
+def baselines(dataset, images, writers, forged):
+    """Rows of histograms of gradients, cells of 16 × 16 pixels: nothing is learned."""
+    found = np.stack([hog(image[..., 0], 9, (16, 16), (2, 2)) for image in images])
+    unit = found / np.linalg.norm(found, axis=1, keepdims=True)
+    plain, by_spread = (
+        verification_trials(found, writers, forged, distance=nearest),
+        verification_trials(unit, writers, forged),
+    )
+    return runner.rows(HISTOGRAMS, dataset, rates(plain)) + runner.rows(BY_SPREAD, dataset, rates(by_spread))
+
+
+def trained(training, sizes, seed):
+    """A network and the rows held back, and the seconds of training."""
+    return timed(lambda: train_signature_network(*training, **dict(sizes.training), seed=seed), processor_seconds)
+
+
+def generated(sizes, seed):
+    """Train, calibrate and test on one split of the generated writers."""
+    data = signatures(sizes)
     test = split_writers(data.writers, 0.25, seed)
     training = [part[~test] for part in data]
-    network, held_back, seconds = trained(training, seed)
+    (network, held_back), seconds = trained(training, sizes, seed)
     verifier = SignatureVerifier(network)
     threshold = verifier.calibrate(*(part[held_back] for part in training)).threshold
-    writers, forged = data.writers[test], data.forged[test]
-    trials = verification_trials(network.embed(data.images[test]), writers, forged)
+    images, writers, forged = (part[test] for part in data)
+    trials = verification_trials(network.embed(images), writers, forged)
     point = operating_point(trials, threshold)
-    found = rates(trials, "network")
-    found |= {f"network, development threshold, {rate}": value for rate, value in zip(RATES, point[1:])}
-    found |= baseline(data.images[test], writers, forged)
+    outcomes = ("genuine rejected", "skilled accepted", "random accepted")
+    figures = rates(trials) | {(f"development threshold, {k}", "share"): rate for k, rate in zip(outcomes, point[1:])}
+    cost = seconds, network.embedding.count_params()
+    rows = runner.rows("network", GENERATED, figures, *cost) + baselines(GENERATED, images, writers, forged)
     genuine = test & ~data.forged
-    for skill in SKILLS:
-        fakes = forgeries(skill)
-        rows = np.isin(fakes.writers, writers)
-        images, *labels = (np.concatenate([a[genuine], b[rows]]) for a, b in zip(data, fakes))
-        other = verification_trials(network.embed(images), *labels)
-        found[f"network, skilled EER at skill {skill:g}"] = equal_error_rate(*other.pairs("skilled")[:2])[0]
-    return found, seconds, verifier
+    for skill in sizes.skills:
+        fakes = forgeries(sizes.writers, skill)
+        chosen = np.isin(fakes.writers, writers)
+        images, *labels = (np.concatenate([a[genuine], b[chosen]]) for a, b in zip(data, fakes))
+        pairs = verification_trials(network.embed(images), *labels).pairs("skilled")
+        figures = {("skilled EER", "share"): equal_error_rate(*pairs[:2])[0]}
+        rows += runner.rows("network", f"{GENERATED}, skill {skill:g}", figures, *cost)
+    return rows + runner.rows("network", "a million enrolled", million(verifier, sizes, seed), *cost)
 
 
-@cache
-def scans():
-    return load_signatures(SCANS)
-
-
-@cache
-def split_of_scans(trained_on, seed):
-    """The figures on scans of a network trained on the other writers' scans, or on generated writers alone."""
-    data = scans()
-    test = split_writers(data.writers, 1 / 3, seed)
-    tested = [part[test] for part in data]
-    if trained_on in (HISTOGRAMS, BY_SPREAD):
-        return baseline(*tested), 0.0, split(seed)[2]
-    if trained_on == "generated writers":
-        _, seconds, verifier = split(seed)
-    else:
-        network, _, seconds = trained([part[~test] for part in data], seed)
-        verifier = SignatureVerifier(network)
-    trials = verification_trials(verifier.network.embed(tested[0]), *tested[1:])
-    return rates(trials, trained_on), seconds, verifier
-
-
-def figure(name, measure=split, dataset="generated signatures"):
-    def task(seed):
-        found, seconds, verifier = measure(seed)
-        return result(name, found[name], seconds, verifier, dataset)
-
-    return task
-
-
-def result(name, value, seconds, verifier, dataset="generated signatures"):
-    parameters = verifier.network.embedding.count_params()
-    if name.startswith(HISTOGRAMS):
-        seconds = parameters = 0  # nothing is learned
-    return runner.row(dataset, name.split(", ", 1)[1], value, seconds, parameters)
-
-
-@cache
-def million(seed):
-    """A verifier with a million enrolled embeddings, queried, saved and loaded."""
-    _, _, trained = split(seed)
-    verifier = SignatureVerifier(trained.network)
-    verifier.operating_point, verifier.disagreement = trained.operating_point, trained.disagreement
+def million(verifier, sizes, seed):
+    """Times of a verifier with a million enrolled embeddings: queried, saved and loaded."""
     width = verifier.network.embedding.output_shape[1]
-    codes = np.random.default_rng(seed).standard_normal((PEOPLE, 5, width), "float32")
+    codes = np.random.default_rng(seed).standard_normal((sizes.people, 5, width), "float32")
     verifier.enrolled = {str(k): row for k, row in enumerate(codes / np.linalg.norm(codes, axis=2, keepdims=True))}
-    images, times = signatures().images[:QUERIES], {}
+    images = signatures(sizes).images[: sizes.queries]
     verifier.verify("0", images[0])
-    start = time.process_time()
-    for number, image in enumerate(images):
-        verifier.verify(str(number * 999), image)
-    times["ms a query"] = (time.process_time() - start) / QUERIES * 1e3
+    _, query = timed(lambda: [verifier.verify(str(k * 999), x) for k, x in enumerate(images)], time.process_time)
     with tempfile.TemporaryDirectory() as folder:
-        for step in ("save", "load"):
-            start = time.process_time()
-            path = Path(folder, "verifier")
-            verifier.save(path) if step == "save" else SignatureVerifier.load(path)
-            times[f"seconds to {step}"] = time.process_time() - start
-    return times, verifier
+        path = Path(folder, "verifier")
+        _, save = timed(lambda: verifier.save(path), time.process_time)
+        _, load = timed(lambda: SignatureVerifier.load(path), time.process_time)
+    milliseconds = 1e3 * query / len(images)
+    return {("time of a query", "ms"): milliseconds, ("time to save", "s"): save, ("time to load", "s"): load}
 
 
-def million_task(metric):
-    def task(seed):
-        times, verifier = million(seed)
-        return result(f"a million enrolled, {metric}", times[metric], split(seed)[1], verifier)
+def scans(sizes, seed):
+    """A third of the writers of scans: networks trained on the others' scans, and on generated writers alone."""
+    data = load_signatures(SCANS)
+    chosen = np.isin(data.writers, np.unique(data.writers)[: sizes.scanned])
+    data = Signatures(*(part[chosen] for part in data))
+    test = split_writers(data.writers, 1 / 3, seed)
+    images, writers, forged = (part[test] for part in data)
+    made = signatures(sizes)
+    made = [part[~split_writers(made.writers, 0.25, seed)] for part in made]
+    rows = baselines("scans", images, writers, forged)
+    for name, training in {"scans": [part[~test] for part in data], "generated writers": made}.items():
+        (network, _), seconds = trained(training, sizes, seed)
+        figures = rates(verification_trials(network.embed(images), writers, forged))
+        rows += runner.rows(f"network trained on {name}", "scans", figures, seconds, network.embedding.count_params())
+    return rows
 
-    return task
 
+def tasks(quick):
+    sizes = QUICK if quick else Sizes()
+    found = {GENERATED: partial(generated, sizes)}
+    return found | ({"scans": partial(scans, sizes)} if SCANS.is_dir() else {})
 
-ERRORS = [f"{kind} EER{end}" for kind in KINDS for end in ("", ", 95 % from", ", 95 % to")]
-NAMES = [
-    *(f"{who}, {error}" for who in ("network", HISTOGRAMS, BY_SPREAD) for error in ERRORS),
-    *(f"network, development threshold, {what}" for what in RATES),
-    *(f"network, skilled EER at skill {skill:g}" for skill in SKILLS),
-]
-TASKS = {name: figure(name) for name in NAMES}
-TASKS |= {
-    f"a million enrolled, {metric}": million_task(metric)
-    for metric in ("ms a query", "seconds to save", "seconds to load")
-}
-if SCANS.is_dir():
-    for trained_on in ("scans", "generated writers", HISTOGRAMS, BY_SPREAD):
-        measure = partial(split_of_scans, trained_on)
-        TASKS |= {f"scans, {trained_on}, {e}": figure(f"{trained_on}, {e}", measure, "scans") for e in ERRORS}
 
 if __name__ == "__main__":
-    runner.main("signature_verification", TASKS, seeds=5)
+    runner.main("signature_verification", tasks, seeds=5)

@@ -9,115 +9,98 @@ with what it logs:
 Every figure is measured in a process of its own (`benchmarks.step`, `benchmarks.recipes`).
 """
 
-import functools
 import json
 import os
 import subprocess
 import sys
-import time
+from functools import partial
 
 import keras
 
-from benchmarks import runner
+from benchmarks.common import runner
+from benchmarks.common.timing import timed
 from benchmarks.recipes import IMPLEMENTATIONS, RECIPES
 from benchmarks.step import ARCHITECTURES, TRACED
 
-BACKEND = keras.backend.backend()
-IN_A_QUICK_RUN = ("autoencoder, ", "race, Siamese, ours, theirs")
-GROWTHS = ("4 × the data", "16 × the data", "1/4 of the batch", "4 × the batch", "4 × the pixels")
+STEP, MEMORY = "time of a step", "memory beyond the libraries'"
 
 
-def process(module, *arguments, backend=BACKEND):
+def process(quick, module, *arguments, backend=None):
     """What a module prints as its last line, parsed, and the seconds it took."""
-    start = time.perf_counter()
-    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments, *runner.size([], ["--quick"])]
-    result = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True)
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments, *(["--quick"] if quick else [])]
+    environment = {**os.environ, "KERAS_BACKEND": backend or keras.backend.backend()}
+    result, seconds = timed(lambda: subprocess.run(command, env=environment, capture_output=True, text=True))
     if result.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{result.stderr[-3000:]}")
-    return json.loads(result.stdout.splitlines()[-1]), time.perf_counter() - start
+    return json.loads(result.stdout.splitlines()[-1]), seconds
 
 
-@functools.cache  # one process for several figures
-def traced(name):
-    return process("step", name, "--trace", str(runner.RUNS / "speed" / f"{name.replace(' ', '_')}.npz"))
+def rows(name, figures, seconds, parameters=0):
+    _, (height, width, channels), batch_size, *_ = ARCHITECTURES[name]
+    return runner.rows(name, f"{height} × {width} × {channels}, batches of {batch_size}", figures, seconds, parameters)
 
 
-@functools.cache
-def grown(name):
-    return process("step", name, "--growth")
-
-
-def row(name, metric, value, seconds):
-    _, (rows, columns, channels), batch_size, *_ = ARCHITECTURES[name]
-    return runner.row(f"{rows} × {columns} × {channels}, batches of {batch_size}", metric, value, seconds, 0)
-
-
-def of_the_step(name, metric, key, unit=1):
-    """One of the figures of `benchmarks.step`."""
-
-    def task(seed):
-        result, seconds = traced(name)
-        return row(name, metric, unit * result[key], seconds) | {"parameters": result["parameters"]}
-
-    return task
-
-
-def in_bfloat16(name):
-    def task(seed):
-        result, seconds = process("step", name, "--policy", "mixed_bfloat16")
-        return row(name, "ms a step", result["ms"], seconds)
-
-    return task
-
-
-def growth(name, figure, metric):
-    def task(seed):
-        result, seconds = grown(name)
-        return row(name, metric, result[figure], seconds)
-
-    return task
-
-
-@functools.cache
-def round_of(name, seed):
-    """Milliseconds a step of every implementation, one after the other, and all the seconds; who begins changes."""
-    start, first = time.perf_counter(), seed % len(IMPLEMENTATIONS)
-    times = {}
-    for implementation in (*IMPLEMENTATIONS[first:], *IMPLEMENTATIONS[:first]):
-        backend = "torch" if implementation == "torch" else "tensorflow"
-        times[implementation], _ = process("recipes", name, implementation, backend=backend)
-    return times, time.perf_counter() - start
-
-
-def race(name, ours, opponent):
-    """Steps a second of the package's class on a tutorial's networks, over an opponent's."""
-
-    def task(seed):
-        times, seconds = round_of(name, seed)
-        ratio = times[opponent] / times[ours]
-        return runner.row("the tutorial's", f"steps a second, over {opponent}", ratio, seconds, 0)
-
-    return task
-
-
-TASKS = {}
-for name in ARCHITECTURES:
-    figures = {"step": of_the_step(name, "ms a step", "ms")}
-    if BACKEND == "tensorflow":
-        figures["step in bfloat16"] = in_bfloat16(name)
-        figures["matrix rate"] = of_the_step(name, "share of the rate of a matrix product", "matrix_share")
-        figures["memory"] = growth(name, "MB", "memory beyond the libraries', MB")
-        figures |= {size: growth(name, size, "time an example, over that with the notebook's") for size in GROWTHS}
+def step(name, quick, seed):
+    """A step of an architecture; and how far from TensorFlow's its losses are, or from the rate of a matrix product."""
+    path = runner.folder("speed", quick) / f"{name.replace(' ', '_')}.npz"
+    result, seconds = process(quick, "step", name, "--trace", str(path))
+    figures = {(STEP, "ms"): result["ms"]}
+    if "matrix_share" in result:
+        figures["share of the rate of a matrix product", "share"] = result["matrix_share"]
     else:
-        metric = f"largest relative difference from TensorFlow in {TRACED} steps, millionths"
-        figures["losses"] = of_the_step(name, metric, "difference", 1e6)
-    TASKS |= {f"{name}, {figure} on {BACKEND}": task for figure, task in figures.items()}
-TASKS |= {
-    f"race, {name}, {ours}, {opponent}": race(name, ours, opponent)
-    for name in RECIPES
-    for ours, opponent in (("ours", "theirs"), ("fast", "theirs"), ("ours", "torch"))
-}
-TASKS = runner.size(TASKS, {task: TASKS[task] for task in TASKS if task.startswith(IN_A_QUICK_RUN)})
+        difference = f"largest relative difference from TensorFlow in {TRACED} steps"
+        figures[difference, "millionths"] = 1e6 * result["difference"]
+    return rows(name, figures, seconds, result["parameters"])
+
+
+def step_in_bfloat16(name, quick, seed):
+    result, seconds = process(quick, "step", name, "--policy", "mixed_bfloat16")
+    return rows(name, {(f"{STEP}, bfloat16", "ms"): result["ms"]}, seconds)
+
+
+def growth(name, quick, seed):
+    """Memory, and the time an example with other sizes, over that with the notebook's."""
+    result, seconds = process(quick, "step", name, "--growth")
+    figures = {(MEMORY, "MB"): result.pop("MB")}
+    figures |= {(f"time an example, {size}", "ratio"): ratio for size, ratio in result.items()}
+    return rows(name, figures, seconds)
+
+
+def race(name, quick, seed):
+    """Steps a second on a tutorial's networks, over an opponent's.
+
+    All implementations run one after the other; who begins changes with the seed.
+    """
+    implementations = IMPLEMENTATIONS[:2] if quick else IMPLEMENTATIONS  # torch is an extra
+    first, times = seed % len(implementations), {}
+
+    def take_turns():
+        for implementation in (*implementations[first:], *implementations[:first]):
+            backend = "torch" if implementation == "torch" else "tensorflow"
+            times[implementation], _ = process(quick, "recipes", name, implementation, backend=backend)
+
+    _, seconds = timed(take_turns)
+    figures = {("steps a second, over the tutorial's", "ratio"): times["theirs"] / times["ours"]}
+    if not quick:
+        fast = ("steps a second with the fast settings, over the tutorial's", "ratio")
+        figures[fast] = times["theirs"] / times["fast"]
+        figures["steps a second, over plain torch's", "ratio"] = times["torch"] / times["ours"]
+    return runner.rows(name, "the tutorial's", figures, seconds)
+
+
+def tasks(quick):
+    backend = keras.backend.backend()
+    kinds = {"step": step}
+    if backend == "tensorflow":
+        kinds |= {"step in bfloat16": step_in_bfloat16, "growth": growth}
+    architectures, recipes = (["autoencoder"], ["Siamese"]) if quick else (ARCHITECTURES, RECIPES)
+    found = {
+        f"{name}, {kind} on {backend}": partial(run, name, quick)
+        for name in architectures
+        for kind, run in kinds.items()
+    }
+    return found | {f"race, {name}": partial(race, name, quick) for name in recipes}
+
 
 if __name__ == "__main__":
-    runner.main("speed", TASKS, seeds=1)
+    runner.main("speed", tasks, seeds=1)

@@ -15,13 +15,14 @@ which the gain is .62.
 Seconds are the processor's, of training alone, over the number of cores. The figures are those of
 
     python -m benchmarks.srgan --only bicubic --seeds 1
-    python -m benchmarks.srgan --only recipe --seeds 1
+    python -m benchmarks.srgan --only keras.io --seeds 1
     python -m benchmarks.srgan --only short --seeds 3
     python -m benchmarks.srgan --only long --seeds 2
 """
 
-import json
 from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -29,16 +30,46 @@ from keras import layers
 from PIL import Image
 from skimage.transform import resize
 
-from benchmarks import runner
-from dlarch_keras import psnr, srgan, ssim
+from benchmarks.common import runner
+from benchmarks.common.race import SHARE, seconds_until
+from benchmarks.common.resume import kept
+from benchmarks.common.timing import processor_seconds, timed
+from benchmarks.common.training import in_bfloat16, several_steps
+from dlarch_keras import psnr, ssim
 from dlarch_keras.datasets import data_dir, read_images
+from dlarch_keras.images.patches import patch_pairs
+from dlarch_keras.images.resampling import bicubic, downscale, luminance
+from dlarch_keras.networks.upscaling import DepthToSpace, upscale
+from dlarch_keras.srgan import subpixel_generator
 
 SCALE, BORDER, GOAL = 3, 3, 0.62
 SIZE, BATCH = 20, 16
-TRAINING = {"long": (48, 6, 1e-3, 50, 200), "short": (32, 4, 2e-3, 22, 50)}  # filters, blocks, rate, epochs, steps
-PSNR, SSIM, GAIN = "test PSNR, dB", "test SSIM", "gain over interpolation, dB"
-METRICS = {PSNR: psnr, SSIM: ssim}
-TIME = f"time to a gain of {GOAL}, over the recipe's"
+SET5, RACE = "Set5 × 3", "ten photographs of BSDS500, colour, × 3"
+PSNR, SSIM, GAIN = ("test PSNR", "dB"), ("test SSIM", "1"), ("gain over interpolation", "dB")
+
+
+class Training(NamedTuple):
+    """Filters and blocks of a generator, the peak of its rate, epochs, and steps of each."""
+
+    filters: int
+    blocks: int
+    rate: float
+    epochs: int
+    steps: int
+
+
+class Sizes(NamedTuple):
+    """Of the full protocol, and of a quick run."""
+
+    long: Training = Training(48, 6, 1e-3, 50, 200)
+    short: Training = Training(32, 4, 2e-3, 22, 50)
+    photographs: int | None = None  # of each part, for the recipe; all by default
+    recipe_epochs: int = 50
+    recipe_steps: int = 100
+    runs: Path = runner.folder("srgan", quick=False)
+
+
+QUICK = Sizes(*[Training(4, 1, 1e-3, 2, 2)] * 2, 4, 1, 2, runner.folder("srgan", quick=True))
 
 
 def in_8_bits(x):
@@ -51,8 +82,8 @@ def set5():
     pairs = []
     for picture in read_images(data_dir() / "set5").values():
         rows, columns = (side // SCALE * SCALE for side in picture.shape[:2])
-        large = in_8_bits(srgan.luminance(picture[None, :rows, :columns]))
-        pairs.append((in_8_bits(srgan.downscale(large, SCALE)), large))
+        large = in_8_bits(luminance(picture[None, :rows, :columns]))
+        pairs.append((in_8_bits(downscale(large, SCALE)), large))
     return pairs
 
 
@@ -61,12 +92,13 @@ def shaved(x):
 
 
 def set5_scores(enlarge):
+    """PSNR and SSIM."""
     pairs = [(shaved(in_8_bits(enlarge(low))), shaved(high)) for low, high in set5()]
-    return {name: float(np.mean([score(*pair)[0] for pair in pairs])) for name, score in METRICS.items()}
+    return [float(np.mean([score(*pair)[0] for pair in pairs])) for score in (psnr, ssim)]
 
 
-def bicubic(x):
-    return srgan.bicubic(x, SCALE)
+def interpolated(x):
+    return bicubic(x, SCALE)
 
 
 @cache
@@ -76,7 +108,7 @@ def photographs(part):
 
 @cache
 def luminances(part="train"):
-    return [in_8_bits(srgan.luminance(picture[None]))[0] for picture in photographs(part)]
+    return [in_8_bits(luminance(picture[None]))[0] for picture in photographs(part)]
 
 
 @cache
@@ -97,66 +129,46 @@ def race_psnr(enlarge):
 
 @cache
 def race_baseline():
-    return race_psnr(bicubic)
+    return race_psnr(interpolated)
 
 
-class Clock(keras.callbacks.Callback):
-    """Seconds of training so far, of all cores, and the gain on the race's pictures, after every epoch: `rows`."""
+def train(model, epochs, batch_size, pairs):
+    """Train a compiled network epoch by epoch on `pairs(epoch)`, which is timed as well, and judge it.
 
-    def __init__(self, enlarge):
-        super().__init__()
-        self.enlarge, self.rows = enlarge, []
-
-    def start(self):
-        self.begun = runner.processor_seconds()
-
-    def on_epoch_end(self, epoch, logs=None):
-        before = self.rows[-1][0] if self.rows else 0.0
-        seconds = before + runner.processor_seconds() - self.begun
-        self.rows.append((seconds, race_psnr(self.enlarge) - race_baseline()))
-        self.start()
-
-
-def run(model, epochs, batch_size, pairs):
-    """Train a compiled network epoch by epoch on `pairs(epoch)`, which is timed as well, and judge it."""
+    Returns:
+        Seconds of training so far and the gain on the race's pictures, lists with a number for each epoch; the number
+        of weights; and PSNR and SSIM on Set5.
+    """
 
     def enlarge(x):
-        return srgan.upscale(model, x)
+        return upscale(model, x)
 
-    clock = Clock(enlarge)
+    def one(epoch):
+        model.fit(*pairs(epoch), batch_size, initial_epoch=epoch, epochs=epoch + 1, verbose=0)
+
+    seconds, gains = [], []
     for epoch in range(epochs):
-        clock.start()
-        x, y = pairs(epoch)
-        model.fit(x, y, batch_size, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[clock])
-    return {"curve": clock.rows, "parameters": model.count_params(), **set5_scores(enlarge)}
+        seconds.append(sum(seconds[-1:]) + timed(partial(one, epoch), processor_seconds)[1])
+        gains.append(race_psnr(enlarge) - race_baseline())
+    return {"seconds": seconds, "gains": gains, "parameters": model.count_params(), "set5": set5_scores(enlarge)}
 
 
-def kept(name, train):
-    """What `train` returns, or has returned before this process was killed."""
-    path = runner.RUNS / "srgan" / f"{name}.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(train()))
-    return json.loads(path.read_text())
-
-
-def ours(length, seed):
+def ours(length, sizes, seed):
     """A generator of the package, trained by pixels."""
-    filters, blocks, peak, epochs, steps = runner.size(TRAINING[length], (4, 1, 1e-3, 2, 2))
+    filters, blocks, peak, epochs, steps = getattr(sizes, length)
 
-    def train():
-        generator = runner.in_bfloat16(lambda: srgan.subpixel_generator(1, SCALE, filters, blocks, seed))
+    def make():
+        generator = in_bfloat16(lambda: subpixel_generator(1, SCALE, filters, blocks, seed))
         rate = keras.optimizers.schedules.CosineDecay(peak, epochs * steps, alpha=0.01)
-        several = runner.several_steps()
-        generator.compile(keras.optimizers.Adam(rate), "mae", steps_per_execution=several)
+        generator.compile(keras.optimizers.Adam(rate), "mae", steps_per_execution=several_steps())
         pictures = luminances()
 
         def pairs(epoch):
-            return srgan.patch_pairs(pictures, SCALE, SIZE, steps * BATCH, seed=epochs * seed + epoch)
+            return patch_pairs(pictures, SCALE, SIZE, steps * BATCH, seed=epochs * seed + epoch)
 
-        return run(generator, epochs, BATCH, pairs)
+        return train(generator, epochs, BATCH, pairs)
 
-    return kept(f"{length}_{seed}", train)
+    return kept(sizes.runs / f"{length}_{seed}.json", make)
 
 
 def recipe(seed):
@@ -165,75 +177,66 @@ def recipe(seed):
     for filters, size in ((64, 5), (64, 3), (32, 3), (SCALE**2, 3)):
         initializer = keras.initializers.Orthogonal(seed=seed + filters + size)
         x = layers.Conv2D(filters, size, padding="same", activation="relu", kernel_initializer=initializer)(x)
-    model = keras.Model(small, srgan.DepthToSpace(SCALE)(x))
+    model = keras.Model(small, DepthToSpace(SCALE)(x))
     model.compile(keras.optimizers.Adam(1e-3), "mse")
     return model
 
 
-def theirs(seed, epochs=50, steps=100):
+def theirs(sizes, seed):
     """keras.io's training."""
-    epochs, steps = runner.size((epochs, steps), (1, 2))
 
-    def train():
+    def make():
         pictures = [
             resize(picture, (300, 300), order=1)
             for part in ("train", "val")
-            for picture in luminances(part)[: runner.size(None, 4)]
+            for picture in luminances(part)[: sizes.photographs]
         ]
         high = np.stack(pictures).astype("float32")
         low = high.reshape(len(high), 100, SCALE, 100, SCALE, 1).mean(axis=(2, 4))
         rng = np.random.default_rng(seed)
 
         def pairs(epoch):
-            chosen = rng.permutation(len(high))[np.arange(4 * steps) % len(high)]
+            chosen = rng.permutation(len(high))[np.arange(4 * sizes.recipe_steps) % len(high)]
             return low[chosen], high[chosen]
 
-        return run(recipe(seed), epochs, 4, pairs)
+        return train(recipe(seed), sizes.recipe_epochs, 4, pairs)
 
-    return kept(f"recipe_{seed}", train)
-
-
-def seconds_to_goal(curve):
-    return min((seconds for seconds, gain in curve if gain >= GOAL), default=np.inf)
+    return kept(sizes.runs / f"recipe_{seed}.json", make)
 
 
-def bicubic_task(metric):
-    return lambda seed: runner.row(SET5, metric, set5_scores(bicubic)[metric], 0.0, 0)
+def rows(method, result):
+    """Rows on Set5, and of the gain after the last epoch."""
+    cost = result["seconds"][-1], result["parameters"]
+    on_set5 = runner.rows(method, SET5, dict(zip((PSNR, SSIM), result["set5"])), *cost)
+    return on_set5 + runner.rows(method, RACE, {GAIN: result["gains"][-1]}, *cost)
 
 
-def set5_task(metric, trained):
-    def task(seed):
-        result = trained(seed)
-        return runner.row(SET5, metric, result[metric], result["curve"][-1][0], result["parameters"])
-
-    return task
+def bicubic_scores(seed):
+    return runner.rows("bicubic", SET5, dict(zip((PSNR, SSIM), set5_scores(interpolated))))
 
 
-def gain_task(trained):
-    """The gain on the race's pictures after the last epoch."""
-
-    def task(seed):
-        result = trained(seed)
-        seconds, gain = result["curve"][-1]
-        return runner.row(RACE, GAIN, gain, seconds, result["parameters"])
-
-    return task
+def seconds_to_goal(result):
+    return seconds_until(result["seconds"], np.array(result["gains"]) >= GOAL)
 
 
-def time_task(seed):
+def race(sizes, seed):
     """The recipe's time is that until it has the gain it states, or of all its epochs if it never has."""
-    result, theirs_curve = ours("short", seed), theirs(0)["curve"]
-    seconds = seconds_to_goal(result["curve"])
-    recipe_seconds = min(seconds_to_goal(theirs_curve), theirs_curve[-1][0])
-    return runner.row(RACE, TIME, seconds / recipe_seconds, seconds, result["parameters"])
+    result, recipe_result = ours("short", sizes, seed), theirs(sizes, 0)
+    seconds = seconds_to_goal(result)
+    share = seconds / min(seconds_to_goal(recipe_result), recipe_result["seconds"][-1])
+    method = f"sub-pixel generator, at a gain of {GOAL} dB"
+    return runner.rows(method, RACE, {SHARE: share}, seconds, result["parameters"])
 
 
-SET5, RACE = "Set5 × 3", "ten photographs of BSDS500, colour, × 3"
-TASKS = {f"bicubic, Set5, {name}": bicubic_task(name) for name in METRICS}
-for name, trained in {**{f"ours, {each}": partial(ours, each) for each in TRAINING}, "recipe": theirs}.items():
-    TASKS |= {f"{name}, Set5, {metric}": set5_task(metric, trained) for metric in METRICS}
-    TASKS[f"{name}, race, {GAIN}"] = gain_task(trained)
-TASKS[f"ours, short, race, {TIME}"] = time_task
+def tasks(quick):
+    sizes = QUICK if quick else Sizes()
+    found = {"bicubic": bicubic_scores}
+    for length in ("long", "short"):
+        name = f"sub-pixel generator, {length}"
+        found[name] = lambda seed, name=name, length=length: rows(name, ours(length, sizes, seed))
+    found["keras.io's ESPCN"] = lambda seed: rows("keras.io's ESPCN", theirs(sizes, seed))
+    return found | {"short race": partial(race, sizes)}
+
 
 if __name__ == "__main__":
-    runner.main("srgan", TASKS)
+    runner.main("srgan", tasks)

@@ -11,7 +11,7 @@ notebook's, which is measured before and after them; and `MB`, the memory that t
 import argparse
 import contextlib
 import json
-import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -19,7 +19,7 @@ from unittest import mock
 import keras
 import numpy as np
 
-from benchmarks import runner
+from benchmarks.common.timing import Clock, timed
 from dlarch_keras import (
     GAN,
     SRGAN,
@@ -31,20 +31,26 @@ from dlarch_keras import (
     NTXentLoss,
     Pix2Pix,
     SiameseNetwork,
-    gan,
     networks,
     pix2pix,
     srgan,
-    vae,
 )
-from dlarch_keras.conditional_vae import conditional_encoder
 from dlarch_keras.denoising_autoencoder import GaussianCorruption
-from dlarch_keras.networks import conditional_decoder
+from dlarch_keras.networks import conditional_decoder, seed_stream, variational
 from dlarch_keras.one_shot import convolutional_embedding
 
 CLASSES, TRACED = 10, 5  # steps whose losses are traced
 WARMUP = 10  # steps before anything is timed
-EPOCH, SECONDS = runner.size((0.5, 2.0), (0.05, 0.05))  # an epoch's length, about; of all that are timed, at least
+
+
+class Sizes(NamedTuple):
+    """Of a full run, and of a quick one: an epoch's seconds, about, and those of all that are timed, at least."""
+
+    epoch: float = 0.5
+    seconds: float = 2.0
+
+
+QUICK = Sizes(0.05, 0.05)
 
 
 class Architecture(NamedTuple):
@@ -54,84 +60,83 @@ class Architecture(NamedTuple):
     shape: tuple
     batch_size: int
     y: callable = lambda n, shape: None
-    optimizers: int = 1
 
 
 def random_images(n, shape):
     return np.random.default_rng(0).random((n, *shape), "float32")
 
 
-def conditional_vae(shape):
-    trunk = networks.dense_encoder(shape, 512, (512,), seed=0)
-    decoder = networks.dense_decoder(shape, 32 + CLASSES, output_activation=None, seed=9)
-    return ConditionalVAE(conditional_encoder(trunk, 32, CLASSES, seed=0), conditional_decoder(decoder, CLASSES))
-
-
-def adversarial(kind, **arguments):
-    return lambda shape: kind(
-        gan.convolutional_generator(shape, seed=0),
-        gan.convolutional_discriminator(shape, batch_normalization=kind is GAN, seed=9),
-        **arguments,
-    )
-
-
 def three_times_larger(shape):
     return (3 * shape[0], 3 * shape[1], shape[2])
 
 
+def autoencoder(shape):
+    seeds = seed_stream(0)
+    return Autoencoder(networks.dense_encoder(shape, 32, seed=seeds), networks.dense_decoder(shape, 32, seed=seeds))
+
+
+def denoising_autoencoder(shape):
+    seeds = seed_stream(0)
+    encoder = networks.residual_encoder(shape[-1], seed=seeds)
+    decoder = networks.residual_decoder(shape[-1], seed=seeds)
+    return DenoisingAutoencoder(encoder, decoder, GaussianCorruption(0.5, seed=0))
+
+
+def vae(shape):
+    seeds = seed_stream(0)
+    encoder = variational.dense_encoder(shape, 32, seed=seeds)
+    return VAE(encoder, networks.dense_decoder(shape, 32, output_activation=None, seed=seeds))
+
+
+def conditional_vae(shape):
+    seeds = seed_stream(0)
+    trunk = networks.dense_encoder(shape, 512, (512,), seed=seeds)
+    encoder = variational.conditional_encoder(trunk, 32, CLASSES, seed=seeds)
+    decoder = networks.dense_decoder(shape, 32 + CLASSES, output_activation=None, seed=seeds)
+    return ConditionalVAE(encoder, conditional_decoder(decoder, CLASSES))
+
+
+def gan(shape, kind=GAN, **arguments):
+    seeds = seed_stream(0)
+    generator = networks.convolutional_generator(shape, seed=seeds)
+    normalized = kind is GAN
+    discriminator = networks.convolutional_discriminator(shape, batch_normalization=normalized, seed=seeds)
+    return kind(generator, discriminator, **arguments)
+
+
+def pix2pix_model(shape):
+    seeds = seed_stream(0)
+    return Pix2Pix(pix2pix.unet_generator(shape, 3, seed=seeds), pix2pix.patch_discriminator(shape, 3, seed=seeds))
+
+
+def srgan_model(shape):
+    seeds = seed_stream(0)
+    generator = srgan.subpixel_generator(shape[-1], seed=seeds)
+    large = three_times_larger(shape)
+    return SRGAN(generator, networks.convolutional_discriminator(large, batch_normalization=False, seed=seeds))
+
+
+def siamese(shape):
+    return SiameseNetwork(convolutional_embedding(shape, seed=0), NTXentLoss(0.1))
+
+
+DIGIT = (28, 28, 1)
 ARCHITECTURES = {
-    "autoencoder": Architecture(
-        lambda shape: Autoencoder(networks.dense_encoder(shape, 32, seed=0), networks.dense_decoder(shape, 32, seed=9)),
-        (28, 28, 1),
-        128,
-    ),
-    "denoising autoencoder": Architecture(
-        lambda shape: DenoisingAutoencoder(
-            networks.residual_encoder(shape[-1], seed=0),
-            networks.residual_decoder(shape[-1], seed=9),
-            GaussianCorruption(0.5, seed=0),
-        ),
-        (28, 28, 1),
-        64,
-    ),
-    "VAE": Architecture(
-        lambda shape: VAE(
-            vae.dense_encoder(shape, 32, seed=0), networks.dense_decoder(shape, 32, output_activation=None, seed=9)
-        ),
-        (28, 28, 1),
-        128,
-    ),
-    "conditional VAE": Architecture(conditional_vae, (28, 28, 1), 128, lambda n, shape: np.arange(n) % CLASSES),
-    "GAN": Architecture(adversarial(GAN), (28, 28, 1), 64, optimizers=2),
-    "WGAN-GP": Architecture(adversarial(WGANGP, critic_steps=3), (28, 28, 1), 192, optimizers=2),
-    "pix2pix": Architecture(
-        lambda shape: Pix2Pix(pix2pix.unet_generator(shape, 3, seed=0), pix2pix.patch_discriminator(shape, 3, seed=9)),
-        (64, 64, 1),
-        16,
-        lambda n, shape: random_images(n, (*shape[:2], 3)),
-        2,
-    ),
-    "SRGAN": Architecture(
-        lambda shape: SRGAN(
-            srgan.subpixel_generator(shape[-1], seed=0),
-            gan.convolutional_discriminator(three_times_larger(shape), batch_normalization=False, seed=9),
-        ),
-        (20, 20, 1),
-        16,
-        lambda n, shape: random_images(n, three_times_larger(shape)),
-        2,
-    ),
-    "Siamese": Architecture(
-        lambda shape: SiameseNetwork(convolutional_embedding(shape, seed=0), NTXentLoss(0.1)),
-        (28, 28, 1),
-        128,
-        lambda n, shape: np.arange(n) % 32,
-    ),
+    "autoencoder": Architecture(autoencoder, DIGIT, 128),
+    "denoising autoencoder": Architecture(denoising_autoencoder, DIGIT, 64),
+    "VAE": Architecture(vae, DIGIT, 128),
+    "conditional VAE": Architecture(conditional_vae, DIGIT, 128, lambda n, shape: np.arange(n) % CLASSES),
+    "GAN": Architecture(gan, DIGIT, 64),
+    "WGAN-GP": Architecture(partial(gan, kind=WGANGP, discriminator_steps=3), DIGIT, 192),
+    "pix2pix": Architecture(pix2pix_model, (64, 64, 1), 16, lambda n, shape: random_images(n, (*shape[:2], 3))),
+    "SRGAN": Architecture(srgan_model, (20, 20, 1), 16, lambda n, shape: random_images(n, three_times_larger(shape))),
+    "Siamese": Architecture(siamese, DIGIT, 128, lambda n, shape: np.arange(n) % 32),
 }
 
 
-def compiled(model, optimizers):
-    model.compile(*(keras.optimizers.Adam(1e-4) for _ in range(optimizers)))
+def compiled(model):
+    names = [f"{network}_optimizer" for network in model.networks_with_optimizers] or ["optimizer"]
+    model.compile(**{name: keras.optimizers.Adam(1e-4) for name in names})
     return model
 
 
@@ -162,7 +167,7 @@ def difference_from_tensorflow(name, path):
     """The largest relative difference of a logged value; on TensorFlow weights and values are written to the file."""
     architecture, on_tensorflow = ARCHITECTURES[name], keras.backend.backend() == "tensorflow"
     with same_noise():
-        model = compiled(architecture.make(architecture.shape), architecture.optimizers)
+        model = compiled(architecture.make(architecture.shape))
         if not on_tensorflow:
             with np.load(path) as arrays:
                 expected = arrays["losses"]
@@ -194,12 +199,7 @@ def matrix_gflop_per_second(side=2048, rounds=5):
     import tensorflow as tf
 
     a = tf.random.normal((side, side))
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        tf.linalg.matmul(a, a).numpy()
-        seconds.append(time.perf_counter() - start)
-    return 2 * side**3 / min(seconds) / 1e9
+    return 2 * side**3 / min(timed(lambda: tf.linalg.matmul(a, a).numpy())[1] for _ in range(rounds)) / 1e9
 
 
 def memory_mb():
@@ -208,50 +208,37 @@ def memory_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-class EpochClock(keras.callbacks.Callback):
-    """Seconds of each epoch; ends training when they are enough."""
-
-    def on_train_begin(self, logs=None):
-        self.seconds = []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(time.perf_counter() - self.start)
-        self.model.stop_training = sum(self.seconds) >= SECONDS
-
-
-def timed(name, times=1, side=None, batch_size=None):
+def step(name, sizes, times=1, side=None, batch_size=None):
     """Seconds a step, the memory in MB that training takes, and the model: with the notebook's sizes, or with others.
 
     Args:
         times: how many times the data that an epoch of about half a second has.
     """
-    architecture, clock = ARCHITECTURES[name], EpochClock()
+    architecture = ARCHITECTURES[name]
     shape = architecture.shape if side is None else (side, side, architecture.shape[-1])
     batch_size = batch_size or architecture.batch_size
     before = memory_mb()
-    model = compiled(architecture.make(shape), architecture.optimizers)
+    model = compiled(architecture.make(shape))
 
-    def fit(steps, **arguments):
-        n = steps * batch_size
+    def seconds(steps, enough=0.0):
+        """Of each epoch, for at least so many seconds, or one epoch."""
+        n, clock = steps * batch_size, Clock(enough=enough)
         x, y = random_images(n, shape), architecture.y(n, shape)
-        model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0, callbacks=[clock], **arguments)
+        model.fit(x, y, batch_size, epochs=10**6, shuffle=False, verbose=0, callbacks=[clock])
+        return np.diff([0, *clock.seconds])
 
-    fit(WARMUP)  # compiles
-    fit(WARMUP)
+    seconds(WARMUP)  # compiles
+    (once,) = seconds(WARMUP)
     megabytes = memory_mb() - before
-    steps = times * max(WARMUP, round(EPOCH / clock.seconds[0] * WARMUP))
-    fit(steps, epochs=10**6)
-    return np.median(clock.seconds) / steps, megabytes, model
+    steps = times * max(WARMUP, round(sizes.epoch / once * WARMUP))
+    return np.median(seconds(steps, sizes.seconds)) / steps, megabytes, model
 
 
-def measure(name, trace=None):
+def measure(name, sizes, trace=None):
     """All that the module's docstring names, but growth."""
     on_tensorflow = keras.backend.backend() == "tensorflow"
     rates = [matrix_gflop_per_second()] if on_tensorflow else []
-    seconds, _, model = timed(name)
+    seconds, _, model = step(name, sizes)
     result = {"ms": 1000 * seconds, "parameters": model.count_params()}
     if on_tensorflow:
         architecture = ARCHITECTURES[name]
@@ -264,10 +251,10 @@ def measure(name, trace=None):
     return result
 
 
-def growth(name):
+def growth(name, sizes):
     """Time an example with each of some other sizes, over that with the notebook's sizes; and the memory of these."""
     _, (side, *_), batch_size, *_ = ARCHITECTURES[name]
-    sizes = {
+    others = {
         "4 × the data": {"times": 4},
         "16 × the data": {"times": 16},
         "1/4 of the batch": {"batch_size": batch_size // 4},
@@ -275,11 +262,11 @@ def growth(name):
         "4 × the pixels": {"side": 2 * side},
     }
 
-    before, megabytes, _ = timed(name)
-    changed = {size: timed(name, **arguments)[0] for size, arguments in sizes.items()}
-    after, _, _ = timed(name)
-    examples = {size: arguments.get("batch_size", batch_size) / batch_size for size, arguments in sizes.items()}
-    return {size: 2 * changed[size] / (before + after) / examples[size] for size in sizes} | {"MB": megabytes}
+    before, megabytes, _ = step(name, sizes)
+    changed = {size: step(name, sizes, **arguments)[0] for size, arguments in others.items()}
+    after, _, _ = step(name, sizes)
+    examples = {size: arguments.get("batch_size", batch_size) / batch_size for size, arguments in others.items()}
+    return {size: 2 * changed[size] / (before + after) / examples[size] for size in others} | {"MB": megabytes}
 
 
 if __name__ == "__main__":
@@ -288,7 +275,8 @@ if __name__ == "__main__":
     parser.add_argument("--growth", action="store_true", help="the time an example with other sizes")
     parser.add_argument("--policy", default="float32", help="of Keras's dtypes")
     parser.add_argument("--trace", type=Path, help="file of TensorFlow's weights and logged values")
-    parser.add_argument("--quick", action="store_true", help="shorter; see benchmarks.runner")
+    parser.add_argument("--quick", action="store_true", help="only see that it works")
     options = parser.parse_args()
     keras.config.set_dtype_policy(options.policy)
-    print(json.dumps(growth(options.architecture) if options.growth else measure(options.architecture, options.trace)))
+    name, sizes = options.architecture, QUICK if options.quick else Sizes()
+    print(json.dumps(growth(name, sizes) if options.growth else measure(name, sizes, options.trace)))

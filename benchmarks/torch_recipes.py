@@ -13,13 +13,13 @@ def images(x):
     return torch.from_numpy(x).permute(0, 3, 1, 2)
 
 
-def stepper(optimizer, loss_of):
-    """A step of one optimizer on `loss_of(x, y)`."""
+def stepper(optimizer, batch_loss):
+    """A step of one optimizer on `batch_loss(x, y)`."""
 
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
     def step(x, y):
-        loss = loss_of(x, y)
+        loss = batch_loss(x, y)
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters)):
             parameter.grad = gradient  # of these only: `backward` would go through both networks of a GAN
         optimizer.step()
@@ -39,14 +39,14 @@ def vae():
         nn.ConvTranspose2d(32, 1, 3, 1, 1),
     )  # fmt: skip
 
-    def loss_of(x, y):
+    def batch_loss(x, y):
         x = images(x)
         mean, log_var = encoder(x).chunk(2, 1)
         logits = decoder(mean + torch.exp(0.5 * log_var) * torch.randn_like(mean))
         reconstruction = functional.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
         return reconstruction - 0.5 * (1 + log_var - mean**2 - log_var.exp()).sum(1).mean()
 
-    return stepper(torch.optim.Adam([*encoder.parameters(), *decoder.parameters()]), loss_of)
+    return stepper(torch.optim.Adam([*encoder.parameters(), *decoder.parameters()]), batch_loss)
 
 
 def gan():
@@ -73,8 +73,8 @@ def gan():
         return cross_entropy(discriminator(generator(torch.randn(len(x), 128))), torch.ones(len(x), 1))
 
     steps = [
-        stepper(torch.optim.Adam(network.parameters(), 3e-4), loss_of)
-        for network, loss_of in ((discriminator, discriminator_loss), (generator, generator_loss))
+        stepper(torch.optim.Adam(network.parameters(), 3e-4), batch_loss)
+        for network, batch_loss in ((discriminator, discriminator_loss), (generator, generator_loss))
     ]
     return lambda x, y: [step(x, y) for step in steps]
 
@@ -87,13 +87,13 @@ def siamese():
     )  # fmt: skip
     head = nn.Sequential(nn.BatchNorm1d(1), nn.Linear(1, 1), nn.Sigmoid())
 
-    def loss_of(x, y):
+    def batch_loss(x, y):
         a, b = (tower(images(each)) for each in x)
         distance = head(((a - b) ** 2).sum(1, keepdim=True).clamp_min(1e-7).sqrt())[:, 0]
         y = torch.from_numpy(y)
         return ((1 - y) * distance**2 + y * (1 - distance).relu() ** 2).mean()
 
-    return stepper(torch.optim.RMSprop([*tower.parameters(), *head.parameters()], 1e-3), loss_of)
+    return stepper(torch.optim.RMSprop([*tower.parameters(), *head.parameters()], 1e-3), batch_loss)
 
 
 def denoising_autoencoder():
@@ -103,7 +103,7 @@ def denoising_autoencoder():
         nn.Conv2d(32, 1, 3, 1, 1), nn.Sigmoid(),
     )  # fmt: skip
 
-    def loss_of(x, y):
+    def batch_loss(x, y):
         return functional.binary_cross_entropy(network(images(x)), images(y))
 
-    return stepper(torch.optim.Adam(network.parameters()), loss_of)
+    return stepper(torch.optim.Adam(network.parameters()), batch_loss)

@@ -1,34 +1,36 @@
-"""What `training.Model` costs over a hand-written compiled loop: `python -m benchmarks.training`, on TensorFlow.
+"""What `core.Model` costs over a hand-written compiled loop: `python -m benchmarks.training`, on TensorFlow.
 
 The same network, batches and optimizer, a step of about 20 ms on two CPU cores. The two take turns, epoch by epoch, so
 that a machine whose speed drifts slows both; what is compared is the median time from one step's end to the next's.
 """
 
-import functools
 import time
+from functools import partial
 
 import keras
 import numpy as np
 
-from benchmarks import runner
+from benchmarks.common import runner
+from benchmarks.common.timing import timed
 from dlarch_keras import Autoencoder
-from dlarch_keras.networks import dense_decoder, dense_encoder
+from dlarch_keras.networks import dense_decoder, dense_encoder, seed_stream
 
 SHAPE, BATCH_SIZE = (28, 28, 1), 128
-STEPS, ROUNDS = runner.size((60, 10), (20, 1))
+STEP, LONGER = ("median step", "ms"), ("median step, over the hand-written loop's", "ratio")
 
 
-def model(seed):
-    units = (1024, 512)
-    return Autoencoder(dense_encoder(SHAPE, 32, units, seed=seed), dense_decoder(SHAPE, 32, units[::-1], seed=seed + 9))
+def build(seed):
+    units, seeds = (1024, 512), seed_stream(seed)
+    return Autoencoder(dense_encoder(SHAPE, 32, units, seed=seeds), dense_decoder(SHAPE, 32, units[::-1], seed=seeds))
 
 
-def handwritten_epoch(autoencoder, optimizer, x):
+def handwritten_epoch(seed, x):
     """A function that trains for an epoch on `x`, written against TensorFlow alone, and returns each step's seconds."""
     import tensorflow as tf
 
+    autoencoder, optimizer, total = build(seed), keras.optimizers.Adam(1e-3), keras.metrics.Mean()
+    optimizer.build(autoencoder.trainable_variables)
     batches = tf.data.Dataset.from_tensor_slices(x).batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
-    total = keras.metrics.Mean()
 
     @tf.function
     def step(batch):
@@ -49,59 +51,45 @@ def handwritten_epoch(autoencoder, optimizer, x):
     return epoch
 
 
-class StepClock(keras.callbacks.Callback):
-    """Notes when each step ends."""
-
-    def on_train_begin(self, logs=None):
-        self.ends = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.ends.append(time.perf_counter())
-
-
-@functools.cache
-def measure(seed):
-    """Median ms a step: of the hand-written loop, of `fit`, and of `fit` with ten steps an execution."""
-    x = np.random.default_rng(seed).random((BATCH_SIZE * STEPS, *SHAPE), "float32")
-    by_hand, optimizer = model(seed), keras.optimizers.Adam(1e-3)
-    optimizer.build(by_hand.trainable_variables)
-    epochs = [handwritten_epoch(by_hand, optimizer, x), fitted_epoch(seed, x, 1), fitted_epoch(seed, x, 10)]
-    steps = [[], [], []]
-    for round_ in range(ROUNDS + 1):
-        for turn in range(3):
-            which = (round_ + turn) % 3  # nobody always comes first
-            seconds = epochs[which]()
-            if round_:  # the first round compiles
-                steps[which].append(seconds)
-    return [1000 * float(np.median(np.concatenate(each))) for each in steps]
-
-
 def fitted_epoch(seed, x, steps_per_execution):
-    """A function that trains a `training.Model` for an epoch on `x` and returns the seconds of each step."""
-    ours, clock = model(seed), StepClock()
-    ours.compile(keras.optimizers.Adam(1e-3), steps_per_execution=steps_per_execution)
+    """A function that trains a `core.Model` for an epoch on `x` and returns the seconds of each step."""
+    model, ends = build(seed), []
+    model.compile(keras.optimizers.Adam(1e-3), steps_per_execution=steps_per_execution)
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter()))
 
     def epoch():
-        ours.fit(x, batch_size=BATCH_SIZE, shuffle=False, verbose=0, callbacks=[clock])
-        return np.diff(clock.ends) / steps_per_execution
+        ends.clear()
+        model.fit(x, batch_size=BATCH_SIZE, shuffle=False, verbose=0, callbacks=[clock])
+        return np.diff(ends) / steps_per_execution
 
     return epoch
 
 
-def row(seed, metric, value):
-    start = time.perf_counter()
-    value = value(*measure(seed))
-    parameters = sum(network.count_params() for network in model(seed).layers)
-    seconds = time.perf_counter() - start
-    return {"dataset": "noise", "metric": metric, "value": value, "seconds": seconds, "parameters": parameters}
+def compare(steps, rounds, seed):
+    """The hand-written loop, `fit`, and `fit` with ten steps an execution, by turns."""
+    x = np.random.default_rng(seed).random((BATCH_SIZE * steps, *SHAPE), "float32")
+    epochs = [handwritten_epoch(seed, x), fitted_epoch(seed, x, 1), fitted_epoch(seed, x, 10)]
+    found = [[], [], []]
+
+    def take_turns():
+        for round_ in range(rounds + 1):
+            for turn in range(3):
+                which = (round_ + turn) % 3  # nobody always comes first
+                seconds = epochs[which]()
+                if round_:  # the first round compiles
+                    found[which].append(seconds)
+
+    _, seconds = timed(take_turns)
+    by_hand, one, ten = (1000 * float(np.median(np.concatenate(each))) for each in found)
+    methods = {"hand-written loop": {STEP: by_hand}, "Model.fit": {LONGER: one / by_hand}}
+    methods["Model.fit, steps_per_execution=10"] = {LONGER: ten / by_hand}
+    weights = sum(network.count_params() for network in build(seed).layers)
+    return [row for name, figures in methods.items() for row in runner.rows(name, "noise", figures, seconds, weights)]
 
 
-RATIO = "ratio of median steps to the hand-written loop's"
-TASKS = {
-    "hand-written loop": lambda seed: row(seed, "ms a step", lambda by_hand, one, ten: by_hand),
-    "Model.fit": lambda seed: row(seed, RATIO, lambda by_hand, one, ten: one / by_hand),
-    "Model.fit, steps_per_execution=10": lambda seed: row(seed, RATIO, lambda by_hand, one, ten: ten / by_hand),
-}
+def tasks(quick):
+    return {"by turns": partial(compare, *((20, 1) if quick else (60, 10)))}
+
 
 if __name__ == "__main__":
-    runner.main("training", TASKS)
+    runner.main("training", tasks)

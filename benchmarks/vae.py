@@ -10,117 +10,104 @@ training total of 146.95 after 30 epochs over 70,000 images, is to be reached on
 step in the same process, times the steps of those epochs.
 """
 
-import json
-import time
-from functools import cache, partial
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 import keras
-import numpy as np
+from keras import layers
 
-from benchmarks import runner
-from dlarch_keras import VAE, networks, vae
+from benchmarks.common import resume, runner
+from benchmarks.common.race import SHARE, beside
+from benchmarks.common.timing import seconds_a_step, timed
+from benchmarks.common.training import several_steps, warmed_cosine
+from dlarch_keras import VAE, networks
 from dlarch_keras.datasets import load_fashion_mnist, load_mnist
-from dlarch_keras.vae import binarize
+from dlarch_keras.metrics.likelihood import binarize
+from dlarch_keras.networks import variational
 
 SHAPE = (28, 28, 1)
 STYLE = {"activation": "silu", "batch_normalization": False}
-MNIST = runner.size("full", "5k")
-LOADERS = {"MNIST": partial(load_mnist, MNIST), "Fashion-MNIST": runner.size(load_fashion_mnist, load_mnist)}
-TESTED = runner.size(None, 20)  # images whose likelihood is measured, all by default
-WARMUP = runner.size(400, 1)  # steps
+ELBO, NLL = ("test −ELBO", "nats"), ("test NLL", "nats")
 
 
-def dense(latent_dim, hidden_units, seed):
+class Sizes(NamedTuple):
+    """Of the full protocol, and of a quick run; None for all images, and for a recipe's own numbers."""
+
+    mnist: str = "full"
+    images: int | None = None
+    tested: int | None = None
+    epochs: int | None = None
+    codes: int | None = None
+    timed_steps: int = 100
+    runs: Path = runner.folder("vae", quick=False)
+
+
+QUICK = Sizes("5k", 512, 20, 1, 3, 1, runner.folder("vae", quick=True))
+
+
+def dense(seed, latent_dim=32, hidden_units=(512, 512)):
     """Encoder and decoder of dense layers."""
-    decoder = networks.dense_decoder(
-        SHAPE, latent_dim, hidden_units[::-1], **STYLE, output_activation=None, seed=seed + 1000
-    )
-    return vae.dense_encoder(SHAPE, latent_dim, hidden_units, **STYLE, seed=seed), decoder
+    seeds = networks.seed_stream(seed)
+    encoder = variational.dense_encoder(SHAPE, latent_dim, hidden_units, **STYLE, seed=seeds)
+    units = hidden_units[::-1]
+    return encoder, networks.dense_decoder(SHAPE, latent_dim, units, **STYLE, output_activation=None, seed=seeds)
 
 
-def residual(latent_dim, filters, blocks, seed):
-    """Encoder and decoder of convolutions, residual blocks and a wide dense layer."""
-    style = {**STYLE, "blocks": blocks}
-    encoder = vae.residual_encoder(SHAPE, latent_dim, filters, **style, seed=seed)
-    return encoder, vae.residual_decoder(SHAPE, latent_dim, filters[::-1], **style, seed=seed + 1000)
+def residual(seed):
+    """Encoder and decoder of convolutions, residual blocks and a wide dense layer, with a code of 32 numbers."""
+    seeds = networks.seed_stream(seed)
+    encoder = variational.residual_encoder(SHAPE, 32, (32, 64), **STYLE, blocks=1, seed=seeds)
+    return encoder, variational.residual_decoder(SHAPE, 32, (64, 32), **STYLE, blocks=1, seed=seeds)
 
 
-class Clock(keras.callbacks.Callback):
-    """Keeps the seconds of training in a file, so that an interrupted run adds up."""
+class Recipe(NamedTuple):
+    """How networks are trained, and with how many codes an image their likelihood is estimated; 0: not at all."""
 
-    def __init__(self, path):
-        super().__init__()
-        self.path = path
-        self.before = json.loads(path.read_text()) if path.exists() else 0.0
-
-    def on_train_begin(self, logs=None):
-        self.start = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.path.write_text(json.dumps(self.seconds()))
-
-    def seconds(self):
-        return self.before + time.perf_counter() - self.start
-
-
-def fit(pair, x, epochs, seed, batch_size=128, learning_rate=2e-3, path=None, **arguments):
-    """Train a VAE of two networks on `x`; the model and its seconds.
-
-    Args:
-        pair: encoder and decoder.
-        path: file name, without an ending, under which an interrupted or finished run is found again; None: not kept.
-        arguments: of `VAE`.
-    """
-    x, epochs = runner.size((x, epochs), (x[:512], 1))
-    model = VAE(*pair, seed=seed, **arguments)
-    steps = epochs * -(-len(x) // batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(
-        learning_rate / 10, steps - WARMUP, alpha=1e-2, warmup_target=learning_rate, warmup_steps=WARMUP
-    )
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=runner.several_steps())
-    if path is None:
-        start = time.perf_counter()
-        model.fit(x, batch_size=batch_size, epochs=epochs, verbose=0)
-        return model, time.perf_counter() - start
-    path.parent.mkdir(parents=True, exist_ok=True)
-    clock, finished = Clock(path.with_suffix(".seconds")), path.with_suffix(".keras")
-    if finished.exists():
-        return keras.saving.load_model(finished), clock.before
-    backup = keras.callbacks.BackupAndRestore(path.with_suffix(".backup"))
-    model.fit(x, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[backup, clock])
-    model.save(finished)
-    return model, clock.seconds()
+    networks: callable
+    epochs: int
+    codes: int
+    batch_size: int = 128
 
 
 RECIPES = {
-    "dense, short": {"pair": lambda seed: dense(32, (512, 512), seed), "epochs": 30, "samples": 5000},
-    "dense": {"pair": lambda seed: dense(32, (512, 512), seed), "epochs": 60, "samples": 5000},
-    "residual": {"pair": lambda seed: residual(32, (32, 64), 1, seed), "epochs": 90, "samples": 500, "batch_size": 64},
+    "VAE, dense, short": Recipe(dense, 30, 0),
+    "VAE, dense": Recipe(dense, 60, 5000),
+    "VAE, residual": Recipe(residual, 90, 500, 64),
 }
+TRAINED = [(name, "MNIST") for name in RECIPES] + [("VAE, dense", "Fashion-MNIST")]
 
 
-@cache
-def trained(name, dataset, seed):
+def load(dataset, sizes):
+    """In a quick run digits stand in for clothes."""
+    is_clothes = dataset == "Fashion-MNIST" and sizes.mnist == "full"
+    return load_fashion_mnist() if is_clothes else load_mnist(sizes.mnist)
+
+
+def compiled(pair, examples, epochs, batch_size, learning_rate, seed, **arguments):
+    """A VAE of two networks, ready to be trained."""
+    model = VAE(*pair, seed=seed, **arguments)
+    rate = warmed_cosine(learning_rate, epochs * -(-examples // batch_size), 400)
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=several_steps())
+    return model
+
+
+def likelihoods(name, dataset, sizes, seed):
+    """Rows of one of `RECIPES`."""
     recipe = RECIPES[name]
-    (x, _), _ = LOADERS[dataset]()
-    path = runner.RUNS / "vae" / f"{name}_{dataset}_{seed}".replace(", ", "_")
-    return fit(recipe["pair"](seed), x, recipe["epochs"], seed, recipe.get("batch_size", 128), path=path)
-
-
-def likelihood_task(name, dataset, metric):
-    def task(seed):
-        model, seconds = trained(name, dataset, seed)
-        x = binarize(LOADERS[dataset]()[1][0][:TESTED], 0)
-        samples = runner.size(RECIPES[name]["samples"], 3)
-        scores = model.elbo(x) if metric == "test −ELBO" else model.log_likelihood(x, samples)
-        return row(f"{dataset}, dynamically binarised", f"{metric}, nats", -scores.mean(), seconds, model)
-
-    return task
+    (x, _), (x_test, _) = load(dataset, sizes)
+    x, epochs = x[: sizes.images], sizes.epochs or recipe.epochs
+    model = compiled(recipe.networks(seed), len(x), epochs, recipe.batch_size, 2e-3, seed)
+    seconds = resume.fit(model, x, sizes.runs / f"{name}_{dataset}_{seed}", epochs, batch_size=recipe.batch_size)
+    x_test = binarize(x_test[: sizes.tested], 0)
+    figures = {ELBO: -model.elbo(x_test).mean()}
+    if recipe.codes:
+        figures[NLL] = -model.log_likelihood(x_test, sizes.codes or recipe.codes).mean()
+    return runner.rows(name, f"{dataset}, dynamically binarised", figures, seconds, model.count_params())
 
 
 def recipe():
     """keras.io's networks, on the package's model class."""
-    layers = keras.layers
     inputs = x = keras.Input(SHAPE)
     for filters in (32, 64):
         x = layers.Conv2D(filters, 3, 2, "same", activation="relu")(x)
@@ -130,64 +117,37 @@ def recipe():
     x = layers.Reshape((7, 7, 64))(layers.Dense(7 * 7 * 64, "relu")(code))
     for filters in (64, 32):
         x = layers.Conv2DTranspose(filters, 3, 2, "same", activation="relu")(x)
-    model = VAE(encoder, keras.Model(code, layers.Conv2DTranspose(1, 3, padding="same")(x)), likelihood="grey")
+    decoder = keras.Model(code, layers.Conv2DTranspose(1, 3, padding="same")(x))
+    model = VAE(encoder, decoder, likelihood="soft_bernoulli")
     model.compile("adam")
     return model
 
 
-def seconds_a_step(model, x, steps=100):
-    """Median over single steps on one batch, after three to warm up."""
-    times = []
-    for _ in range(runner.size(steps, 1) + 3):
-        start = time.perf_counter()
-        model.train_on_batch(x)
-        times.append(time.perf_counter() - start)
-    return float(np.median(times[3:]))
+def race(sizes, seed):
+    """Ours beside the tutorial's network."""
+    (x, _), (x_test, _) = load_mnist(sizes.mnist)
+    x, epochs, theirs = x[: sizes.images], sizes.epochs or 11, recipe()
 
+    def recipe_seconds():
+        return 30 * -(-70_000 // 128) * seconds_a_step(lambda: theirs.train_on_batch(x[:128]), sizes.timed_steps)
 
-@cache
-def race(seed):
-    (x_train, _), (x_test, _) = load_mnist(MNIST)
-    theirs = recipe()
-    before = seconds_a_step(theirs, x_train[:128])
-    pair = dense(2, (512, 256, 128), seed)
-    model, seconds = fit(pair, x_train, 11, seed, batch_size=256, learning_rate=3e-3, likelihood="grey")
-    after = seconds_a_step(theirs, x_train[:128])
+    def train():
+        pair = dense(seed, 2, (512, 256, 128))
+        model = compiled(pair, len(x), epochs, 256, 3e-3, seed, likelihood="soft_bernoulli")
+        _, seconds = timed(lambda: model.fit(x, batch_size=256, epochs=epochs, verbose=0))
+        return model, seconds
+
+    model, seconds, share = beside(recipe_seconds, train)
     total = model.evaluate(x_test, batch_size=1000, verbose=0, return_dict=True)["loss"]
-    return model, total, seconds, seconds / (30 * -(-70_000 // 128) * (before + after) / 2)
+    figures = {("test total", "nats"): total, SHARE: share}
+    return runner.rows("VAE, dense, code of 2", "MNIST, grey", figures, seconds, model.count_params())
 
 
-def race_task(metric):
-    def task(seed):
-        model, total, seconds, ratio = race(seed)
-        value = ratio if metric == "share of the recipe's seconds" else total
-        return row("MNIST, grey", metric, value, seconds, model)
+def tasks(quick):
+    sizes = QUICK if quick else Sizes()
+    found = {f"{name}, {dataset}": partial(likelihoods, name, dataset, sizes) for name, dataset in TRAINED}
+    return found | {"race": partial(race, sizes)}
 
-    return task
-
-
-def row(dataset, metric, value, seconds, model):
-    return {
-        "dataset": dataset,
-        "metric": metric,
-        "value": float(value),
-        "seconds": seconds,
-        "parameters": model.count_params(),
-    }
-
-
-RUNS = {
-    "dense, short, MNIST": ("test −ELBO",),
-    "dense, MNIST": ("test −ELBO", "test NLL"),
-    "residual, MNIST": ("test −ELBO", "test NLL"),
-    "dense, Fashion-MNIST": ("test −ELBO", "test NLL"),
-}
-TASKS = {
-    f"{run}, {metric}": likelihood_task(*run.rsplit(", ", 1), metric)
-    for run, metrics in RUNS.items()
-    for metric in metrics
-}
-TASKS |= {f"race, {metric}": race_task(metric) for metric in ("test total", "share of the recipe's seconds")}
 
 if __name__ == "__main__":
-    runner.main("vae", TASKS)
+    runner.main("vae", tasks)

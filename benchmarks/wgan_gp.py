@@ -2,28 +2,28 @@
 
 from functools import partial
 
-import keras
-
-from benchmarks import runner
-from benchmarks.gan import EPOCHS, Setup, tasks_of, trained, write_curves
-from dlarch_keras import WGANGP, gan
+from benchmarks import gan
+from benchmarks.common import runner
+from dlarch_keras import WGANGP
 from dlarch_keras.metrics.features import SHAPE
+from dlarch_keras.networks import convolutional_discriminator, convolutional_generator, seed_stream
 
 
 def wasserstein(seed):
     """Our networks and optimizers."""
-    generator = gan.convolutional_generator(SHAPE, seed=seed)
-    model = WGANGP(
-        generator, gan.convolutional_discriminator(SHAPE, batch_normalization=False, seed=seed + 1000), critic_steps=3
-    )
-    rates = {"beta_1": 0.5, "beta_2": 0.9}
-    model.compile(keras.optimizers.Adam(1e-3, **rates), keras.optimizers.Adam(1e-3, **rates))
-    return model
+    seeds = seed_stream(seed)
+    generator = convolutional_generator(SHAPE, seed=seeds)
+    discriminator = convolutional_discriminator(SHAPE, batch_normalization=False, seed=seeds)
+    return gan.compiled(WGANGP(generator, discriminator, discriminator_steps=3), 1e-3, beta_1=0.5, beta_2=0.9)
 
 
-WASSERSTEIN = Setup(wasserstein, 192, 60_000)
-TASKS = tasks_of("WGAN-GP", partial(trained, WASSERSTEIN, EPOCHS))
+WASSERSTEIN = gan.Setup("WGAN-GP", wasserstein, 192, 60_000, 12)
+
+
+def tasks(quick):
+    sizes = (gan.QUICK if quick else gan.Sizes())._replace(runs=runner.folder("wgan_gp", quick))
+    return {f"WGAN-GP, {name}": partial(gan.last_scores, WASSERSTEIN, name, sizes) for name in sizes.datasets}
+
 
 if __name__ == "__main__":
-    runner.main("wgan_gp", TASKS)
-    write_curves()
+    runner.main("wgan_gp", tasks, finish=gan.write_curves)

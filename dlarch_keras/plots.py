@@ -35,18 +35,21 @@ def image_rows(rows, title=None, size=0.8):
         `matplotlib.figure.Figure`
     """
     columns = len(next(iter(rows.values())))
-    figure, axes = plt.subplots(
-        len(rows), columns, figsize=(size * columns + 1.2, size * len(rows) + 0.4), squeeze=False
-    )
+    figsize = (size * columns + 1.2, size * len(rows) + 0.4)
+    figure, axes = plt.subplots(len(rows), columns, figsize=figsize, squeeze=False)
     for row, (name, images) in zip(axes, rows.items()):
         for axis, image in zip(row, images):
             axis.imshow(np.clip(image, 0, 1), vmin=0, vmax=1)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         row[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    _head(figure, title)
+    return figure
+
+
+def _head(figure, title):
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
-    return figure
 
 
 def latent_map(axis, codes, labels):
@@ -141,10 +144,8 @@ def detection_curves(scores, labels, thresholds=(), title=None):
     spread.set(xlabel="anomaly score", ylabel="density")
     spread.legend()
     roc.set(xlabel="share of normal rows alerted", ylabel="share of anomalies found")
-    recall_axis.set(xlabel="recall: share of anomalies found", ylabel="precision")
-    recall_axis.set_ylim(0, 1.05)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
+    recall_axis.set(xlabel="recall: share of anomalies found", ylabel="precision", ylim=(0, 1.05))
+    _head(figure, title)
     return figure
 
 
@@ -213,8 +214,7 @@ class LiveCurve(keras.callbacks.Callback):
         self.title, self.ylabel, self.names, self.yscale, self.every = title, ylabel, names, yscale, every
 
     def on_train_begin(self, logs=None):
-        self.values = {}
-        self.epoch = 0
+        self.values, self.epoch = {}, 0
         self.start = self.drawn = time.perf_counter()
         self.bar = self.picture = None
         self._show()
@@ -235,10 +235,8 @@ class LiveCurve(keras.callbacks.Callback):
 
         self.drawn = time.perf_counter()
         total, seconds = self.params["epochs"], self.drawn - self.start
-        bar = (
-            f'<progress value="{self.epoch}" max="{total}"></progress> {self.epoch} of {total} epochs, {seconds:.0f} s'
-        )
-        self.bar = _display(HTML(bar), self.bar)
+        bar = f'<progress value="{self.epoch}" max="{total}"></progress>'
+        self.bar = _display(HTML(f"{bar} {self.epoch} of {total} epochs, {seconds:.0f} s"), self.bar)
         if self.values:
             figure, axis = plt.subplots(figsize=(7, 3))
             for name, points in self.values.items():

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 
 from dlarch_keras import GAN, VAE, WGANGP, AnomalyDetector, Autoencoder, ContrastiveLoss
-from dlarch_keras.adversarial import cross_entropy
-from dlarch_keras.gan import joined
-from dlarch_keras.metrics.verification import equal_error_rate
-from dlarch_keras.srgan import patch_pairs
 from dlarch_keras.core import apply_gradients, forward, input_gradient, value_and_grad
-from tests.toy_models import TinyGAN
+from dlarch_keras.core.conditions import join
+from dlarch_keras.gan import cross_entropy
+from dlarch_keras.images.patches import patch_pairs
+from dlarch_keras.metrics.verification import equal_error_rate
+from tests.support.toy_models import TinyGAN
 
 
 class ShowsTheLastBatch(Autoencoder):
@@ -18,7 +18,7 @@ class ShowsTheLastBatch(Autoencoder):
 
     def train_step(self, data):
         super().train_step(data)
-        return {"last_loss": self.loss_of(data[0] if isinstance(data, tuple) else data)}
+        return {"last_loss": self.compute_batch_loss(data[0] if isinstance(data, tuple) else data)}
 
     def fit(self, *args, **kwargs):
         history = super().fit(*args, **kwargs)
@@ -33,21 +33,21 @@ class ShowsTheFirstReplica(Autoencoder):
         import tensorflow as tf
 
         super().__init__(*args, **kwargs)
-        update_state = self.loss_tracker.update_state
+        update_state = self.trackers["loss"].update_state
 
         def update_from_the_first(value, sample_weight):
             number = tf.distribute.get_replica_context().replica_id_in_sync_group
             update_state(value, sample_weight=tf.where(tf.equal(number, 0), sample_weight, 0))
 
-        self.loss_tracker.update_state = update_from_the_first
+        self.trackers["loss"].update_state = update_from_the_first
 
 
 @keras.saving.register_keras_serializable("tests")
 class SavedWithoutItsSecondOptimizer(TinyGAN):
     """Leaves its second optimizer out of what it saves (keras-io#729)."""
 
-    def compile(self, generator_optimizer, discriminator_optimizer, **kwargs):
-        super().compile(generator_optimizer, discriminator_optimizer, **kwargs)
+    def compile(self, **kwargs):
+        super().compile(**kwargs)
         self.optimizer.optimizers[1].save_own_variables = lambda store: None
         self.optimizer.optimizers[1].load_own_variables = lambda store: None
 
@@ -131,41 +131,44 @@ def windows_without_the_last(transactions):
 class KLAveragedOverUnits(VAE):
     """Averages the KL term over latent units, so that beta is 1 / latent_dim (a standard Keras textbook)."""
 
-    def losses_of(self, *args, **kwargs):
-        reconstruction, kl = super().losses_of(*args, **kwargs)
+    def compute_batch_losses(self, *args, **kwargs):
+        reconstruction, kl = super().compute_batch_losses(*args, **kwargs)
         return reconstruction, kl / self.latent_dim
 
 
 class KLClamped(VAE):
     """Clamps the KL term to [0, 0] (a well-known outlier library's default)."""
 
-    def losses_of(self, *args, **kwargs):
-        reconstruction, kl = super().losses_of(*args, **kwargs)
+    def compute_batch_losses(self, *args, **kwargs):
+        reconstruction, kl = super().compute_batch_losses(*args, **kwargs)
         return reconstruction, keras.ops.clip(kl, 0, 0)
 
 
 class ReconstructionAveragedOverPixels(VAE):
     """Takes `binary_crossentropy`, a mean, for the sum over pixels (keras#3383)."""
 
-    def losses_of(self, *args, **kwargs):
-        reconstruction, kl = super().losses_of(*args, **kwargs)
+    def compute_batch_losses(self, *args, **kwargs):
+        reconstruction, kl = super().compute_batch_losses(*args, **kwargs)
         return reconstruction / np.prod(self.decoder.output_shape[1:]), kl
 
 
 class BetaOnTheReconstruction(VAE):
     """Multiplies the reconstruction term by beta (a standard generative-modelling textbook)."""
 
-    def objective(self, reconstruction, kl, weight):
-        return weight * reconstruction + kl
+    def kl_weight(self):
+        return 1 / self.beta  # in the gradient, but for its length, the same
+
+    def log(self, count, loss, reconstruction_loss, kl_loss):
+        loss = self.beta * reconstruction_loss + kl_loss
+        return super().log(count, loss=loss, reconstruction_loss=reconstruction_loss, kl_loss=kl_loss)
 
 
 class LossOfTheLastBatch(VAE):
     """Logs a loss of the last batch beside terms of the whole epoch: they do not add up (keras-io#607, #983)."""
 
-    def _logged(self, reconstruction, kl, count):
-        logs = super()._logged(reconstruction, kl, count)
+    def log(self, count, **values):
         # Where a step logs what is no metric, Keras shows what the last step returned, and not the metrics.
-        return {**logs, "loss": self.objective(reconstruction, kl, self.beta), "beta": self.beta}
+        return {**super().log(count, **values), "loss": values["loss"], "beta": self.beta}
 
 
 class NoHeldOutTerms(VAE):
@@ -183,31 +186,31 @@ class NoisyTargets(GAN):
         return cross_entropy(1.05, real_logits) + cross_entropy(0.05, fake_logits)
 
 
-class SharesFromANormal(WGANGP):
+class AlphaFromANormal(WGANGP):
     """Draws the places of the penalty from N(0, 1), so that most lie outside (keras-io#143, #415)."""
 
-    def shares(self, count, rank, training=True):
+    def sample_alpha(self, count, rank, training=True):
         return keras.random.normal((count, *[1] * (rank - 1)), seed=self.seed_generator)
 
 
 class RootOfZero(WGANGP):
     """Takes the root of the squared slope as it is: NaN gradients where it is 0 (keras-io#624)."""
 
-    def gradient_penalty(self, real, fake, condition, share, training=False):
-        slope = input_gradient(self.critic, share * real + (1 - share) * fake)
+    def gradient_penalty(self, real, fake, condition, alpha, training=False):
+        slope = input_gradient(self.discriminator, alpha * real + (1 - alpha) * fake)
         return keras.ops.mean(keras.ops.square(keras.ops.sqrt(keras.ops.sum(slope**2, axis=-1)) - 1))
 
 
-class FakesWithinTheCriticsGradient(WGANGP):
-    """Runs the generator inside the critic's gradient, for nothing but time and memory (keras.io's WGAN-GP)."""
+class FakesWithinTheDiscriminatorsGradient(WGANGP):
+    """Runs the generator inside the discriminator's gradient, for nothing but time and memory (keras.io's WGAN-GP)."""
 
-    def _critic_step(self, real, condition):
+    def discriminator_step(self, real, condition):
         def loss():
-            fake = self.generator(joined(self.noise(keras.ops.shape(real)[0]), condition), training=True)
-            return self.critic_loss(real, fake, condition, training=True)
+            fake = self.generator(join(self.sample_noise(keras.ops.shape(real)[0]), condition), training=True)
+            return self.discriminator_loss(real, fake, condition, training=True)
 
-        values, gradients = value_and_grad(loss, self.critic.trainable_variables)
-        apply_gradients(self.optimizer["critic"], gradients, self.critic.trainable_variables)
+        values, gradients = value_and_grad(loss, self.discriminator.trainable_variables)
+        apply_gradients(self.optimizer["discriminator"], gradients, self.discriminator.trainable_variables)
         return values
 
 

@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from dlarch_keras import AnomalyDetector, Autoencoder
 from dlarch_keras.anomaly_detection.preparation import TablePreparation
 from dlarch_keras.anomaly_detection.rows import ROWS
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 QUICK = {"steps": 4, "hidden_units": (8,), "batch_size": 32, "random_state": 0}
 THRESHOLD = "the threshold comes from held-back rows, so that the share of alerts among training rows is another"

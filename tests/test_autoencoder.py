@@ -1,4 +1,4 @@
-"""The autoencoder and the networks it is built from, on the backend of this process."""
+"""The autoencoder's losses and what it learns, on the backend of this process."""
 
 import keras
 import numpy as np
@@ -7,96 +7,8 @@ from sklearn.decomposition import PCA
 
 from dlarch_keras import Autoencoder
 from dlarch_keras.datasets import load_mnist
-from dlarch_keras.networks import (
-    convolutional_decoder,
-    convolutional_encoder,
-    dense_decoder,
-    dense_encoder,
-    residual_decoder,
-    residual_encoder,
-)
-from tests.bad_input import bad_arrays
-
-SHAPE = (6, 5, 1)
-
-
-def autoencoder(shape=SHAPE, latent_dim=3, output_activation="sigmoid", **arguments):
-    model = Autoencoder(
-        dense_encoder(shape, latent_dim, (16,), seed=0),
-        dense_decoder(shape, latent_dim, (16,), output_activation=output_activation, seed=100),
-        **arguments,
-    )
-    model.compile(keras.optimizers.Adam(1e-2))
-    return model
-
-
-def images(n=32, shape=SHAPE):
-    return np.random.default_rng(0).random((n, *shape)).astype("float32")
-
-
-@pytest.mark.parametrize("shape", [(28, 28, 1), (27, 30, 3), (7, 5, 2), (1, 1, 1), (64, 48, 3)])
-@pytest.mark.parametrize(
-    ("encoder", "decoder"), [(dense_encoder, dense_decoder), (convolutional_encoder, convolutional_decoder)]
-)
-def test_networks_of_any_image_size(encoder, decoder, shape):
-    encoder, decoder = encoder(shape, 4, seed=0), decoder(shape, 4, seed=1)
-    x = images(2, shape)
-    code = encoder.predict(x, verbose=0)
-    assert code.shape == (2, 4)
-    outputs = decoder.predict(code, verbose=0)
-    assert outputs.shape == x.shape
-    assert outputs.min() >= 0
-    assert outputs.max() <= 1
-
-
-@pytest.mark.parametrize(
-    "build", [dense_encoder, dense_decoder, convolutional_encoder, convolutional_decoder], ids=lambda f: f.__name__
-)
-def test_the_seed_decides_the_weights(build):
-    weights = [build((8, 8, 1), 2, seed=seed).get_weights() for seed in (1, 1, 2)]
-    assert all(np.array_equal(a, b) for a, b in zip(weights[0], weights[1]))
-    assert not np.array_equal(weights[0][0], weights[2][0])
-
-
-def test_batch_normalization_is_a_choice():
-    plain, normalized = (
-        dense_encoder((8, 8, 1), 2, (4,), batch_normalization=choice, seed=0) for choice in (False, True)
-    )
-    assert [layer for layer in normalized.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert not [layer for layer in plain.layers if isinstance(layer, keras.layers.BatchNormalization)]
-
-
-@pytest.mark.parametrize("batch_normalization", [True, False])
-@pytest.mark.parametrize("size", [(8, 8), (7, 9), (13, 4), (1, 1)])
-def test_residual_networks_give_back_any_size(size, batch_normalization):
-    style = {"batch_normalization": batch_normalization, "blocks": 2}
-    model = Autoencoder(residual_encoder(2, (4, 6), **style, seed=0), residual_decoder(2, (6, 4), **style, seed=50))
-    x = images(3, (*size, 2))
-    assert model.encode(x).shape == (3, -(-size[0] // 4), -(-size[1] // 4), 6)
-    assert model.reconstruct(x).shape == x.shape
-    assert model.reconstruction_error(x).shape == (3,)
-    model.compile()
-    model.fit(x, verbose=0)
-    np.testing.assert_allclose(model.evaluate(x, verbose=0), model.reconstruction_error(x).mean(), rtol=0.1)
-
-
-def test_a_residual_network_sees_the_same_at_every_place():
-    """An image moved by the network's stride gives an output moved as far, away from the borders."""
-    model = Autoencoder(residual_encoder(1, (4, 6), seed=0), residual_decoder(1, (6, 4), seed=50))
-    x = images(1, (64, 64, 1))
-    moved = np.roll(x, (4, 8), (1, 2))
-    inside = np.s_[:, 28:36, 28:36]
-    np.testing.assert_allclose(
-        model.reconstruct(moved)[inside], np.roll(model.reconstruct(x), (4, 8), (1, 2))[inside], atol=1e-4
-    )
-
-
-def test_residual_weights_follow_the_seed():
-    weights = [residual_encoder(1, (4,), blocks=2, seed=seed).get_weights() for seed in (1, 1, 2)]
-    assert all(np.array_equal(a, b) for a, b in zip(weights[0], weights[1]))
-    kernels = [w for w in weights[0] if w.ndim == 4 and w.shape[:2] == (3, 3)]
-    assert len({kernel.tobytes() for kernel in kernels}) == len(kernels) == 4
-    assert not np.array_equal(weights[0][0], weights[2][0])
+from dlarch_keras.networks import dense_decoder, dense_encoder
+from tests.support.architectures import SHAPE, images, small_autoencoder
 
 
 def test_losses_by_hand():
@@ -125,7 +37,9 @@ def test_a_linear_autoencoder_finds_the_subspace_of_pca():
     pca = PCA(6).fit(rows)
     expected = np.mean((rows - pca.inverse_transform(pca.transform(rows))) ** 2)
     model = Autoencoder(
-        dense_encoder((20,), 6, (), seed=0), dense_decoder((20,), 6, (), output_activation=None, seed=9)
+        dense_encoder((20,), 6, (), seed=0),
+        dense_decoder((20,), 6, (), output_activation=None, seed=9),
+        data_range=None,
     )
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-2, decay_steps=400)))
     model.fit(rows, batch_size=250, epochs=100, verbose=0)
@@ -136,7 +50,7 @@ def test_a_linear_autoencoder_finds_the_subspace_of_pca():
 
 
 def test_the_mse_falls_and_the_methods_agree():
-    model, x = autoencoder(), images(64)
+    model, x = small_autoencoder(), images(64)
     losses = model.fit(x, epochs=30, batch_size=16, verbose=0).history["loss"]
     assert losses[-1] < 0.9 * losses[0]
     codes = model.encode(x)
@@ -147,27 +61,6 @@ def test_the_mse_falls_and_the_methods_agree():
     assert errors.shape == (64,)
     np.testing.assert_allclose(errors, ((x - reconstructions) ** 2).mean(axis=(1, 2, 3)), rtol=1e-5)
     np.testing.assert_allclose(errors.mean(), model.evaluate(x, verbose=0), rtol=1e-4)
-
-
-def test_sample_weight():
-    """Weights scale an example's loss, in training as in evaluation, with Keras's mean over the batch."""
-    x = images()
-    weights = np.linspace(0, 2, len(x)).astype("float32")
-    model = autoencoder()
-    expected = np.mean(weights * model.reconstruction_error(x))
-    for shape in ((-1,), (-1, 1)):
-        reshaped = weights.reshape(shape)
-        np.testing.assert_allclose(model.evaluate(x, sample_weight=reshaped, verbose=0), expected, rtol=1e-4)
-    history = model.fit(x, sample_weight=weights, validation_data=(x, None, weights), batch_size=32, verbose=0).history
-    np.testing.assert_allclose(history["loss"], [expected], rtol=1e-4)
-    np.testing.assert_allclose(history["val_loss"], [np.mean(weights * model.reconstruction_error(x))], rtol=1e-4)
-    ignored, absent = autoencoder(), autoencoder()
-    for each in (ignored, absent):
-        each.compile(keras.optimizers.SGD(0.5))
-    ignored.fit(x, sample_weight=np.repeat([2.0, 0.0], 16).astype("float32"), batch_size=32, shuffle=False, verbose=0)
-    absent.fit(x[:16], batch_size=32, shuffle=False, verbose=0)
-    for a, b in zip(ignored.get_weights(), absent.get_weights()):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
 class MeanPenalty(keras.layers.Layer):
@@ -201,94 +94,6 @@ def test_training_runs_in_training_mode_and_pixels_stay_in_range():
     assert model.decode(far).max() <= 1
 
 
-def test_hidden_layers_differ_and_are_not_linear():
-    network = dense_encoder((16,), 3, (16, 16), seed=0)
-    first, second = (layer.get_weights()[0] for layer in network.layers if getattr(layer, "units", 0) == 16)
-    assert not np.array_equal(first, second)
-    x = images(1, (16,))
-    outputs = network.predict(np.concatenate([x, -x]), verbose=0)
-    assert not np.allclose(outputs[0], -outputs[1])
-
-
-def test_save_load_and_resume(tmp_path):
-    model, x = autoencoder(reconstruction_loss="mse"), images()
-    model.fit(x, epochs=2, verbose=0, shuffle=False)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded.reconstruct(x), model.reconstruct(x))
-    for each in (model, loaded):
-        each.fit(x, epochs=2, verbose=0, shuffle=False)
-    np.testing.assert_array_equal(loaded.reconstruct(x), model.reconstruct(x))
-
-
-def test_table_rows_may_be_anything_finite():
-    rows = 100 * images(shape=(7,)) - 50
-    model = autoencoder((7,), output_activation=None)
-    model.fit(rows, verbose=0)
-    assert model.reconstruct(rows).shape == (32, 7)
-    with pytest.raises(ValueError, match="`x` must lie within"):
-        autoencoder((7,), output_activation=None, reconstruction_loss="binary_crossentropy").fit(rows, verbose=0)
-
-
-def test_y_may_be_x_and_nothing_else():
-    model, x = autoencoder(), images()
-    model.fit(x, x, validation_data=(x, x), verbose=0)
-    with pytest.raises(ValueError, match="`y` must be left out"):
-        model.fit(x, x[::-1], verbose=0)
-
-
-METHODS = ["fit", "evaluate", "predict", "encode", "reconstruct", "reconstruction_error"]
-BAD = bad_arrays(images())
-
-
-@pytest.mark.parametrize("kind", BAD)
-@pytest.mark.parametrize("method", METHODS)
-def test_bad_images_are_refused(method, kind):
-    with pytest.raises(ValueError, match="`x` must"):
-        getattr(autoencoder(), method)(BAD[kind])
-
-
-@pytest.mark.parametrize("kind", sorted(set(BAD) - {"None"}))  # None: no validation
-def test_bad_validation_images_are_refused(kind):
-    with pytest.raises(ValueError, match="`x` must"):
-        autoencoder().fit(images(), validation_data=(BAD[kind], None))
-
-
-@pytest.mark.parametrize("kind", bad_arrays(images(8, (3,)), bounded=False))
-def test_bad_codes_are_refused(kind):
-    with pytest.raises(ValueError, match="`z` must"):
-        autoencoder().decode(bad_arrays(images(8, (3,)), bounded=False)[kind])
-
-
-@pytest.mark.parametrize("bad", [images(8, (6, 4, 1)), images(8, (6, 5)), (images(8) * 255).astype("uint8")], ids=str)
-def test_a_stream_of_bad_batches_is_refused(bad):
-    class Stream(keras.utils.PyDataset):
-        def __len__(self):
-            return 1
-
-        def __getitem__(self, index):
-            return (bad,)
-
-    with pytest.raises(ValueError, match="`x` must"):
-        autoencoder().fit(Stream(), verbose=0)
-    with pytest.raises(ValueError, match="`x` must"):
-        autoencoder().evaluate(Stream(), verbose=0)
-
-
-def test_networks_that_do_not_fit_are_refused():
-    encoder, decoder = dense_encoder(SHAPE, 3), dense_decoder(SHAPE, 3)
-    for arguments, message in [
-        ((encoder, dense_decoder(SHAPE, 4)), "`decoder` must take what `encoder` returns"),
-        ((encoder, dense_decoder((6, 6, 1), 3)), "`encoder` must take what `decoder` returns"),
-        ((None, decoder), "`encoder` must be a keras.Model"),
-        ((encoder, keras.Sequential([keras.layers.Dense(3)])), "`decoder` must be built"),
-        ((encoder, decoder, "mae"), "`reconstruction_loss` must be"),
-        ((encoder, decoder, "binary_crossentropy"), "`decoder` must end in logits"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            Autoencoder(*arguments)
-
-
 def test_a_layer_in_both_networks_is_refused():
     """Keras would save such a model and not load it."""
     shared = keras.layers.Dense(4)
@@ -305,3 +110,34 @@ def test_a_sigmoid_is_found_however_it_is_written(ending):
     decoder = keras.Model(code, ending(keras.layers.Dense(4)(code)))
     with pytest.raises(ValueError, match="`decoder` must end in logits"):
         Autoencoder(dense_encoder((4,), 2, ()), decoder, "binary_crossentropy")
+
+
+def test_values_may_be_of_any_range_that_is_named():
+    """Table rows, which have none; pixels from -1 to 1, with a tanh at the end."""
+    rows = 100 * images(shape=(7,)) - 50
+    model = small_autoencoder((7,), output_activation=None, data_range=None)
+    model.fit(rows, verbose=0)
+    assert model.reconstruct(rows).shape == (32, 7)
+    signed = small_autoencoder(output_activation="tanh", data_range=(-1, 1))
+    signed.fit(2 * images() - 1, verbose=0)
+    with pytest.raises(ValueError, match=r"`x` must lie within \[-1, 1\]"):
+        signed.fit(2 * images(), verbose=0)
+    with pytest.raises(ValueError, match="`x` must lie within"):
+        small_autoencoder((7,), output_activation=None).fit(rows, verbose=0)
+
+
+def test_y_may_be_x():
+    model, x = small_autoencoder(), images()
+    model.fit(x, x, validation_data=(x, x), verbose=0)
+
+
+def test_networks_that_do_not_fit_are_refused():
+    encoder, decoder = dense_encoder(SHAPE, 3), dense_decoder(SHAPE, 3)
+    for arguments, message in [
+        ((encoder, dense_decoder(SHAPE, 4)), "`decoder` must take what `encoder` returns"),
+        ((encoder, dense_decoder((6, 6, 1), 3)), "`encoder` must take what `decoder` returns"),
+        ((encoder, decoder, "binary_crossentropy"), "`decoder` must end in logits"),
+        ((encoder, dense_decoder(SHAPE, 3, output_activation="tanh")), "`decoder` must return values"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Autoencoder(*arguments)

@@ -15,7 +15,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from scripts import stamp_colab
-from tests.test_notebooks import NOTEBOOKS, cells_of
+from tests.support.notebooks import NOTEBOOKS, cells_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,7 +62,7 @@ def test_the_notebooks_begin_without_the_checkout(installed, tmp_path):
     environment = {key: value for key, value in os.environ.items() if key not in ("DLARCH_DATA_DIR", "KERAS_HOME")}
     environment |= {"PYTHONPATH": str(installed), "HOME": str(home), "USERPROFILE": str(home)}
     report = tmp_path / "report.json"
-    command = [sys.executable, "-P", ROOT / "tests" / "colab.py", report, *sorted(notebooks.iterdir())]
+    command = [sys.executable, "-P", ROOT / "tests" / "support" / "colab.py", report, *sorted(notebooks.iterdir())]
     subprocess.run(command, cwd=work, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=300)
     report = json.loads(report.read_text("utf-8"))
     assert report["installs"] == ["install --quiet git+https://github.com/ada/networks"] * len(NOTEBOOKS)

@@ -12,7 +12,6 @@ from dlarch_keras.metrics.generation import (
     mode_coverage,
     precision_recall,
 )
-from tests.bad_input import bad_arrays
 
 
 def normal(n=500, width=4, seed=0, mean=0.0, scale=1.0):
@@ -117,19 +116,6 @@ def test_mode_coverage_by_hand():
     assert mode_coverage(points, centres, 1.0) == (2, 0.75)
 
 
-BAD_FEATURES = sorted(set(bad_arrays(normal(), bounded=False)) - {"shape"})  # any width will do
-
-
-@pytest.mark.parametrize("kind", BAD_FEATURES)
-@pytest.mark.parametrize("metric", [frechet_distance, kernel_distance, precision_recall])
-def test_bad_features_are_refused(metric, kind):
-    bad = bad_arrays(normal(), bounded=False)[kind]
-    with pytest.raises(ValueError, match="`features` must"):
-        metric(bad, normal())
-    with pytest.raises(ValueError, match="`reference` must"):
-        metric(normal(), bad)
-
-
 @pytest.mark.parametrize("metric", [frechet_distance, kernel_distance, precision_recall])
 def test_features_that_do_not_match_are_refused(metric):
     with pytest.raises(ValueError, match="`reference` must"):
@@ -138,29 +124,12 @@ def test_features_that_do_not_match_are_refused(metric):
         metric(normal(1), normal())
 
 
-@pytest.mark.parametrize(
-    ("call", "name"),
-    [
-        (lambda: kernel_distance(normal(), normal(), subsets=0), "subsets"),
-        (lambda: kernel_distance(normal(), normal(), subset_size=1), "subset_size"),
-        (lambda: precision_recall(normal(), normal(), neighbours=0), "neighbours"),
-        (lambda: precision_recall(normal(3), normal(), neighbours=3), "neighbours"),
-        (lambda: frechet_distance(normal(), gaussian_fit(normal(width=5))), "reference"),
-        (lambda: frechet_distance(normal(), (*gaussian_fit(normal()), 0)), "reference"),
-        (lambda: frechet_distance(normal(), (np.zeros(4), -np.eye(4))), "reference"),
-        (lambda: frechet_distance(normal(), (np.zeros(4), np.triu(np.ones((4, 4))))), "reference"),
-        (lambda: kernel_distance(normal(), normal(), seed="a"), "seed"),
-        (lambda: kernel_distance(normal(), normal(), seed=-1), "seed"),
-        (lambda: effective_classes(np.full((5, 4), 7.0), 4), "labels"),
-        (lambda: effective_classes(np.array([[2.0, -1.0]]), 2), "labels"),
-        (lambda: effective_classes(np.array([0, 10]), 10), "labels"),
-        (lambda: effective_classes(np.array(["a"]), 10), "labels"),
-        (lambda: effective_classes(np.array([0, 1]), 0), "classes"),
-        (lambda: mode_coverage(normal(), normal(width=3), 1.0), "centres"),
-        (lambda: mode_coverage(normal()[0], normal(), 1.0), "points"),
-        (lambda: mode_coverage(normal(), normal(), 0.0), "radius"),
-    ],
-)
-def test_other_bad_arguments_are_refused(call, name):
-    with pytest.raises(ValueError, match=f"`{name}` must"):
-        call()
+def test_moments_that_are_none_are_refused():
+    for moments in (
+        gaussian_fit(normal(width=5)),
+        (*gaussian_fit(normal()), 0),
+        (np.zeros(4), -np.eye(4)),
+        (np.zeros(4), np.triu(np.ones((4, 4)))),
+    ):
+        with pytest.raises(ValueError, match="`reference` must"):
+            frechet_distance(normal(), moments)

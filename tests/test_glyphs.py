@@ -152,35 +152,3 @@ def test_case_twins_are_kept_once(loaded):
 def test_twins_can_be_let_in_to_measure_the_mistake(loaded):
     train, test, _ = load_glyphs(examples=1, twins=True)
     assert len(train[0]) == len(loaded[0][0]) // 4 and len(test[0]) > len(loaded[1][0]) // 4 + 80
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ({"examples": 0}, "examples"),
-        ({"examples": 2.0}, "examples"),
-        ({"examples": None}, "examples"),
-        ({"size": 15}, "size"),
-        ({"size": "28"}, "size"),
-        ({"distortion": -0.1}, "distortion"),
-        ({"distortion": np.nan}, "distortion"),
-        ({"distortion": np.inf}, "distortion"),
-        ({"distortion": True}, "distortion"),
-        ({"distortion": "0.9"}, "distortion"),
-        ({"test_alphabets": "Greek"}, "test_alphabets"),
-        ({"test_alphabets": ("Klingon",)}, "test_alphabets"),
-        ({"test_alphabets": ()}, "test_alphabets"),
-        ({"test_alphabets": tuple(GLYPH_ALPHABETS)}, "test_alphabets"),
-        ({"test_alphabets": None}, "test_alphabets"),
-        ({"test_alphabets": 3}, "test_alphabets"),
-        ({"test_alphabets": ([],)}, "test_alphabets"),
-        ({"twins": 1}, "twins"),
-        ({"twins": None}, "twins"),
-        ({"seed": -1}, "seed"),
-        ({"seed": None}, "seed"),
-        ({"seed": 0.5}, "seed"),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, name):
-    with pytest.raises(ValueError, match=f"`{name}` must"):
-        load_glyphs(**{"examples": 1, **arguments})

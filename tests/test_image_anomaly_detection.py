@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from dlarch_keras import ImageAnomalyDetector
 from dlarch_keras.anomaly_detection.surface import RandomRectangles, surface_decoder, surface_encoder
 from dlarch_keras.datasets import add_defects
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 SMALL = {"filters": (4, 4), "latent_channels": 4, "patch_size": 16, "batch_size": 4, "random_state": 0}
 

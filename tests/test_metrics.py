@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from dlarch_keras.metrics.reconstruction import psnr, ssim
-from tests.bad_input import bad_arrays
 
 IMAGES = np.random.default_rng(0).random((3, 16, 13, 2)).astype("float32")
 
@@ -35,15 +34,6 @@ def test_ssim_sees_structure_where_psnr_sees_none():
     noise = np.where(np.random.default_rng(0).random(smooth.shape) < 0.5, -0.1, 0.1).astype("float32")
     np.testing.assert_allclose(psnr(smooth + 0.1, smooth), psnr(smooth + noise, smooth), rtol=1e-5)
     assert ssim(smooth + 0.1, smooth) > ssim(smooth + noise, smooth) + 0.3
-
-
-@pytest.mark.parametrize("metric", [psnr, ssim])
-@pytest.mark.parametrize("kind", bad_arrays(IMAGES))
-def test_bad_images_are_refused(metric, kind):
-    bad = bad_arrays(IMAGES)[kind]
-    for pair in ((bad, IMAGES), (IMAGES, bad)):
-        with pytest.raises(ValueError, match=r"`(images|references)` must"):
-            metric(*pair)
 
 
 def test_ssim_needs_room_for_its_window():

@@ -13,8 +13,8 @@ import nbformat
 import pytest
 
 from scripts import show_sources, stamp_colab
+from tests.support.notebooks import NOTEBOOKS, cells_of
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
 # What a reader may put into the first line of a `copy-me` cell: unlike what the notebook has there.
 IMAGES = 'x = np.random.default_rng(0).random((96, 20, 14, 3)).astype("float32")'
@@ -23,14 +23,6 @@ YOUR_DATA = {
     '"kind": rng.choice(["a", "b"], 200), "size": rng.normal(size=200), "age": rng.choice([1, 2, np.nan], 200)})',
     "12_signature_verification": "from dlarch_keras.datasets import make_signatures; x = make_signatures(8, 5, 3)",
 }
-
-
-def cells_of(path, kind=None, tag=None):
-    return [
-        cell
-        for cell in nbformat.read(path, as_version=4).cells
-        if kind in (None, cell.cell_type) and (tag is None or tag in cell.metadata.get("tags", []))
-    ]
 
 
 def text_of(path):

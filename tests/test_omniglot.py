@@ -112,13 +112,6 @@ def test_layout_of_runs(small):
     assert runs_accuracy(support.reshape(20, 20, -1), queries.reshape(20, 20, -1), answers) == (1, 0)
 
 
-@pytest.mark.parametrize("load", [load_omniglot, load_omniglot_runs])
-@pytest.mark.parametrize("size", [7, 106, 28.0, "28", None, True])
-def test_bad_sizes(load, size):
-    with pytest.raises(ValueError, match="`size` must"):
-        load(size)
-
-
 @pytest.mark.parametrize("fault", ["other pixels", "truncated", "another size", "a picture missing", "a web page"])
 def test_an_archive_with_other_content_is_refused(small, monkeypatch, fault):
     """The real catalog, whose digests these small archives do not have, and one with theirs."""

@@ -9,7 +9,7 @@ from dlarch_keras import BalancedBatches, NTXentLoss, SiameseNetwork, n_way_accu
 from dlarch_keras.metrics.identification import expected_accuracy, runs_accuracy
 from dlarch_keras.one_shot import convolutional_embedding, jitter, with_rotations
 from tests import mistakes
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 SHAPE = (12, 12, 1)
 

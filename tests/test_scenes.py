@@ -123,28 +123,3 @@ def test_kinds_have_colours_of_their_own():
     middles = np.angle(np.mean(hues, axis=1))
     apart = np.abs(np.angle(np.exp(1j * (middles[:, None] - middles))))[np.triu_indices(len(SOLIDS), 1)]
     assert apart.min() > 0.08 * 2 * np.pi
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ({"n": 0}, "n"),
-        ({"n": 2.5}, "n"),
-        ({"n": 1, "seed": -1}, "seed"),
-        ({"n": 1, "size": 8}, "size"),
-        ({"n": 1, "kinds": "ball"}, "kinds"),
-        ({"n": 1, "kinds": ()}, "kinds"),
-        ({"n": 1, "kinds": ("ball", "torus")}, "kinds"),
-        ({"n": 1, "kinds": 5}, "kinds"),
-        ({"n": 1, "kinds": [["ball"]]}, "kinds"),
-        ({"n": 1, "solids": (1.5, 2.5)}, "solids"),
-        ({"n": 1, "solids": ("a", "b")}, "solids"),
-        ({"n": 1, "solids": (0, 2)}, "solids"),
-        ({"n": 1, "solids": (3, 2)}, "solids"),
-        ({"n": 1, "solids": (1, 10)}, "solids"),
-        ({"n": 1, "solids": 2}, "solids"),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, name):
-    with pytest.raises(ValueError, match=f"`{name}` must"):
-        generate_scenes(**arguments)

@@ -28,7 +28,7 @@ from dlarch_keras.signature_verification.trials import (
     reference_distance,
     verification_trials,
 )
-from tests.bad_input import bad_arrays
+from tests.support.bad_input import bad_arrays
 
 SIZE = (24, 48)
 

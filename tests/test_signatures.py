@@ -8,7 +8,6 @@ from scipy import ndimage
 from dlarch_keras.datasets import signatures
 from dlarch_keras.datasets.signature_folders import load_signatures, preprocess_signature
 from dlarch_keras.datasets.signatures import make_signatures
-from tests.bad_input import bad_arrays
 
 LAYOUTS = {
     "CEDAR": {
@@ -205,20 +204,6 @@ def test_colour_is_luma():
     assert ((image > 0) == (preprocess_signature(page) > 0)).mean() > 0.99
 
 
-@pytest.mark.parametrize("kind", [k for k in bad_arrays(scan()) if k != "one rank more"])
-def test_bad_arrays_are_refused(kind):
-    bad = bad_arrays(scan())[kind]
-    if kind == "shape":  # two signatures side by side are a picture, too
-        bad = np.zeros((60, 120, 2))
-    with pytest.raises(ValueError, match="`image` must"):
-        preprocess_signature(bad)
-
-
-def test_four_axes_are_refused():
-    with pytest.raises(ValueError, match="`image` must"):
-        preprocess_signature(scan()[None, ..., None])
-
-
 @pytest.mark.parametrize(
     ("page", "message"),
     [
@@ -289,15 +274,3 @@ def test_scans_are_what_is_preprocessed():
     assert scans.images.shape == (3, *signatures.SCAN, 1)
     images = make_signatures(1, 2, 1, seed=3).images
     np.testing.assert_array_equal(images, np.stack([preprocess_signature(page) for page in scans.images]))
-
-
-@pytest.mark.parametrize(
-    ("argument", "value"),
-    [(n, v) for n in ("writers", "genuine") for v in (0, -1, 2.0, True, None, "5")]
-    + [(n, v) for n in ("forged", "seed") for v in (-1, 2.0, True, "5")]
-    + [("skill", v) for v in (-0.1, 1.1, np.nan, "0.5", None, True)]
-    + [("size", v) for v in (64, (8, 8))],
-)
-def test_bad_settings_are_refused(argument, value):
-    with pytest.raises(ValueError, match=f"`{argument}` must"):
-        make_signatures(**{"writers": 1, "genuine": 1, "forged": 1, argument: value})

@@ -8,7 +8,6 @@ from skimage.metrics import structural_similarity
 from sklearn.metrics import roc_auc_score
 
 from dlarch_keras.datasets import TEXTURE_CLASSES, add_defects, load_textures, textures
-from tests.bad_input import bad_arrays
 
 NAMES = ("brick", "grass", "gravel")
 
@@ -129,33 +128,3 @@ def test_difficulty_is_frozen():
         areas.append(roc_auc_score(y > 0, [score(image) for image in x[..., 0]]))
     assert 0.75 < np.mean(areas) < 0.85
     assert max(areas) < 0.9
-
-
-@pytest.mark.parametrize("name", ["Brick", "", None, 3])
-def test_other_names_are_refused(name):
-    with pytest.raises(ValueError, match="`name` must be one of"):
-        load_textures(name)
-
-
-@pytest.mark.parametrize("size", [31, 161, (64, 513), (64,), (64, 64, 1), 64.0, (64.0, 64), "64", None, -64])
-def test_other_sizes_are_refused(size):
-    with pytest.raises(ValueError, match="`size` must be"):
-        load_textures("brick", size)
-
-
-@pytest.mark.parametrize("contrast", [0, -0.5, 1.1, np.nan, None, "0.5", [0.5]])
-def test_other_contrasts_are_refused(contrast):
-    for call in (lambda: load_textures("brick", contrast=contrast), lambda: add_defects(images(), contrast)):
-        with pytest.raises(ValueError, match="`contrast` must lie within"):
-            call()
-
-
-@pytest.mark.parametrize("kind", sorted(set(bad_arrays(images())) - {"shape"}))
-def test_bad_images_are_refused(kind):
-    with pytest.raises(ValueError, match="`images` must"):
-        add_defects(bad_arrays(images())[kind])
-
-
-def test_small_images_are_refused():
-    with pytest.raises(ValueError, match="`images` must be at least 32 x 32"):
-        add_defects(images(2, (32, 31, 1)))

@@ -1,6 +1,7 @@
 """Datasets: one file per dataset, every file of them listed in `catalog.csv` with its source, licence and digest.
 
-Loaders return `(x_train, y_train), (x_test, y_test)`, as `keras.datasets` does.
+Loaders return `(x_train, y_train), (x_test, y_test)`, as `keras.datasets` does. Bad arguments raise a `ValueError` that
+names them; for data files that are missing or damaged see `files.find_file`.
 """
 
 from dlarch_keras.datasets.adbench import ADBENCH_NAMES, load_adbench, one_class_split

@@ -4,15 +4,7 @@ import pandas as pd
 
 from dlarch_keras.datasets.files import find_file
 
-# What the file calls them, and what they are called here; the units are in the docstring.
-_FEATURES = {
-    "Type": "type",
-    "Air temperature [K]": "air_temperature",
-    "Process temperature [K]": "process_temperature",
-    "Rotational speed [rpm]": "rotational_speed",
-    "Torque [Nm]": "torque",
-    "Tool wear [min]": "tool_wear",
-}
+_FEATURES = ["type", "air_temperature", "process_temperature", "rotational_speed", "torque", "tool_wear"]
 
 
 def load_ai4i():
@@ -28,14 +20,15 @@ def load_ai4i():
         file's product number says nothing but the type, and its five failure modes are labels: both are left out.
 
     Raises:
-        ValueError: a data file that is truncated or corrupt.
-        FileNotFoundError: the file is neither here nor to be downloaded; the message says how to get it.
+        ValueError, FileNotFoundError: as `find_file`, whose message says how to get the data.
 
     Source: Matzka (2020), Explainable artificial intelligence for predictive maintenance applications, AI4I.
     """
     # The file begins with a byte order mark.
     table = pd.read_csv(find_file("ai4i2020.csv"), encoding="utf-8-sig", dtype={"Type": "str"})
-    x, y = table[list(_FEATURES)].rename(columns=_FEATURES), table["Machine failure"].rename("failure")
+    # "Torque [Nm]" becomes "torque"; the units are above.
+    table = table.rename(columns=lambda name: name.split(" [")[0].lower().replace(" ", "_"))
+    x, y = table[_FEATURES], table["machine_failure"].rename("failure")
     tool = (x["tool_wear"].diff() < 0).cumsum()
     tests = tool % 2 == 1
     return (x[~tests], y[~tests]), (x[tests], y[tests])

@@ -9,17 +9,8 @@ import numpy as np
 from dlarch_keras.datasets.files import find_file
 
 FASHION_MNIST_CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
 
 
 def load_fashion_mnist():
@@ -30,8 +21,7 @@ def load_fashion_mnist():
         labels, int32, `(n,)`, each an index into `FASHION_MNIST_CLASSES`.
 
     Raises:
-        ValueError: a data file that is truncated or corrupt.
-        FileNotFoundError: a data file is neither here nor to be downloaded; the message says how to get it.
+        ValueError, FileNotFoundError: as `find_file`, whose message says how to get the data.
 
     Source: Xiao, Rasul, Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747.
     """
@@ -70,8 +60,7 @@ def read_idx(path, rank):
             f"and a header of {header} bytes, got {len(content):,} bytes that begin with {content[:4].hex(' ')}."
         )
     shape = struct.unpack_from(f">{rank}I", content, offset=4)
-    if len(content) - header != math.prod(shape):
-        raise ValueError(
-            f"{path} must hold {math.prod(shape):,} values, as its header says, got {len(content) - header:,}."
-        )
+    announced, found = math.prod(shape), len(content) - header
+    if found != announced:
+        raise ValueError(f"{path} must hold {announced:,} values, as its header says, got {found:,}.")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

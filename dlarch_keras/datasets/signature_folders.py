@@ -81,9 +81,9 @@ def load_signatures(folder, size=SIZE):
     images, bad = [], []
     for path in matches:
         try:
-            images.append(_read(path, size))
+            images.append(preprocess_signature(read_image(path), size))
         except ValueError as error:
-            bad.append(str(error))
+            bad.append(str(error) if str(path) in str(error) else f"{path}: {error}")
     if bad:
         some = "\n".join(bad[:20])
         raise ValueError(f"`folder` must hold scans of signatures, got {len(bad)} bad ones of {len(matches)}:\n{some}")
@@ -100,17 +100,10 @@ def _matches(paths, folder):
         if odd := next((path for path, match in matches.items() if not match), None):
             raise ValueError(f"{odd} must have its place in the layout of the others ({name}), got none.")
         return matches
+    layouts = f"{', '.join(LAYOUTS)} (see load_signatures)"
     raise ValueError(
-        f"`folder` must hold scans in one of the layouts {', '.join(LAYOUTS)} "
-        f"(see load_signatures), got {len(paths)} pictures in {folder}."
+        f"`folder` must hold scans in one of the layouts {layouts}, got {len(paths)} pictures in {folder}."
     )
-
-
-def _read(path, size):
-    try:
-        return preprocess_signature(read_image(path), size)
-    except ValueError as error:
-        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
 def preprocess_signature(image, size=SIZE):
@@ -149,9 +142,7 @@ def preprocess_signature(image, size=SIZE):
 
 
 def _check_size(size):
-    if not isinstance(size, (tuple, list)) or len(size) != 2:
-        raise ValueError(f"`size` must be a pair, height and width, got {size!r}.")
-    return [validation.positive_int("size", length, SMALLEST) for length in size]
+    return [validation.positive_int("size", length, SMALLEST) for length in validation.positive_ints("size", size, 2)]
 
 
 def _grey(image):
@@ -193,9 +184,8 @@ def _paper(grey):
     coarse, block = _coarse(grey, np.max)
     coarse = ndimage.gaussian_filter(ndimage.grey_closing(coarse, LETTER, mode="nearest"), 1, mode="nearest")
     coarse = ndimage.grey_erosion(coarse, 5, mode="nearest")  # the edge of a shadow is not to pass for ink
-    fine = Image.fromarray(coarse.astype("float32")).resize(
-        [length * block for length in reversed(coarse.shape)], Image.Resampling.BILINEAR
-    )
+    whole = [length * block for length in reversed(coarse.shape)]
+    fine = Image.fromarray(coarse.astype("float32")).resize(whole, Image.Resampling.BILINEAR)
     return np.asarray(fine)[: grey.shape[0], : grey.shape[1]]
 
 

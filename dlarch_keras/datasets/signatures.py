@@ -83,16 +83,12 @@ def make_signatures(writers, genuine=10, forged=10, skill=SKILL, seed=0, size=SI
         `Signatures(images, writers, forged)`, writer after writer, the genuine ones first: `(n, height, width, 1)`
         float32 in [0, 1], ink up to 1 on a background of exactly 0, or with `scans` `(n, 160, 320, 1)`; `(n,)`
         integers from 0; `(n,)` booleans.
-
-    Raises:
-        ValueError: for numbers out of range.
     """
     validation.positive_int("writers", writers)
     validation.positive_int("genuine", genuine)
     validation.non_negative_int("forged", forged)
     validation.non_negative_int("seed", seed)
-    if validation.number("skill", skill) > 1:
-        raise ValueError(f"`skill` must be a number from 0 to 1, got {skill!r}.")
+    validation.number("skill", skill, at_most=1)
     images = []
     for child in np.random.SeedSequence(seed).spawn(writers):  # a writer does not depend on the number of the others'
         plan, own, others = child.spawn(3)  # nor a genuine signature on the number of others, or of forgeries
@@ -175,9 +171,8 @@ def _genuine(rng, writer):
     plan, spread = writer.plan, writer.spread
     strokes = len(plan.bends)
     wild = 1 + 1.5 * np.append(False, plan.flourish)[:, None]
-    targets = plan.targets + spread * wild * (
-        0.13 * _drift(rng, strokes + 1, 4) + 0.05 * rng.standard_normal((strokes + 1, 2))
-    )
+    errors = 0.13 * _drift(rng, strokes + 1, 4) + 0.05 * rng.standard_normal((strokes + 1, 2))
+    targets = plan.targets + spread * wild * errors
     bends = plan.bends + spread * rng.normal(0, 0.12, strokes)
     pace = rng.lognormal(0, 0.08)
     path, down = _execute(targets, bends, plan.lifted, plan.seconds * pace, plan.overlap + rng.normal(0, 0.02), writer)
@@ -224,9 +219,7 @@ def _forgery(rng, writer, path, down, skill):
     count = max(4, int(along[-1] / reach))
     marks = np.unique(np.searchsorted(along, np.linspace(0, along[-1], count)).clip(0, len(path) - 1))
     targets = path[marks]
-    lifted = np.array(
-        [not down[begin:end].any() or not down[(begin + end) // 2] for begin, end in itertools.pairwise(marks)]
-    )
+    lifted = np.array([not down[a:b].any() or not down[(a + b) // 2] for a, b in itertools.pairwise(marks)])
     ahead = np.array([np.arctan2(*(path[min(m + 2, len(path) - 1)] - path[max(m - 2, 0)])[::-1]) for m in marks])
     bends = np.angle(np.exp(1j * np.diff(ahead))).clip(-2, 2)
     error = 1 - skill

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import draw
 
-from dlarch_keras.core.validation import non_negative_int
+from dlarch_keras.core import validation
 from dlarch_keras.datasets.photographs import read_photograph
 
 TEXTURE_CLASSES = ("normal", "scratches", "thread", "stain", "hole", "grain")
@@ -40,17 +40,16 @@ def load_textures(name="brick", size=64, contrast=CONTRAST, seed=0):
         images is defective. No pixel is in both parts.
 
     Raises:
-        ValueError: another `name`, a size or contrast out of range, or a scikit-image with other photographs.
+        ValueError: a scikit-image with other photographs.
 
     Source: photographs from scikit-image (van der Walt et al., 2014), in the public domain.
     """
-    if name not in PHOTOGRAPHS:
-        raise ValueError(f"`name` must be one of {PHOTOGRAPHS}, got {name!r}.")
+    validation.choice("name", name, PHOTOGRAPHS)
     height, width = _size(size)
     photograph = read_photograph(name)
     x_train = np.concatenate([_tiles(photograph[band], height, width) for band in TRAIN_BANDS], axis=1)
     x_train = x_train.reshape(-1, height, width, 1)
-    non_negative_int("seed", seed)
+    validation.non_negative_int("seed", seed)
     rng = np.random.default_rng(seed)
     band = photograph[TEST_BAND]
     rows = rng.integers(0, band.shape[0] - height + 1, TEST_IMAGES)
@@ -69,20 +68,15 @@ def add_defects(images, contrast=CONTRAST, seed=0):
 
     Args:
         images: floats in [0, 1], `(n, height, width, channels)`, at least 32 x 32 pixels.
-        contrast: how far the pixels of a defect go towards what is drawn there, in (0, 1].
+        contrast: as in `load_textures`.
         seed: integer or `numpy.random.Generator`.
 
     Returns:
         `images, classes, masks`: float32, `(n, height, width, channels)`; int32, `(n,)`, indices into
         `TEXTURE_CLASSES`; bool, `(n, height, width)`. Outside its mask an image is unchanged, to the bit.
-
-    Raises:
-        ValueError: images or a contrast that are not as described.
     """
     if not isinstance(contrast, numbers.Real) or not 0 < contrast <= 1:
         raise ValueError(f"`contrast` must lie within (0, 1], got {contrast!r}.")
-    from dlarch_keras.core import validation  # here, because loading data needs no Keras
-
     images = np.array(validation.array("images", images, (None, None, None, None), 0, 1), "float32")
     if min(images.shape[1:3]) < SMALLEST:
         raise ValueError(f"`images` must be at least {SMALLEST} x {SMALLEST} pixels, got shape {images.shape}.")
@@ -98,14 +92,10 @@ def add_defects(images, contrast=CONTRAST, seed=0):
 def _size(size):
     largest = (TEST_BAND.stop - TEST_BAND.start, 512)
     pair = (size, size) if isinstance(size, numbers.Integral) else size
-    fits = isinstance(pair, (tuple, list)) and len(pair) == 2
-    if not fits or not all(
-        isinstance(length, numbers.Integral) and SMALLEST <= length <= most for length, most in zip(pair, largest)
-    ):
-        raise ValueError(
-            f"`size` must be one whole number or a pair, height and width, from {SMALLEST} to {largest}, got {size!r}."
-        )
-    return pair
+    lengths = validation.positive_ints("size", pair, 2)
+    if any(not SMALLEST <= length <= most for length, most in zip(lengths, largest)):
+        raise ValueError(f"`size` must be from {SMALLEST} to {largest}, height and width, got {size!r}.")
+    return lengths
 
 
 def _tiles(band, height, width):

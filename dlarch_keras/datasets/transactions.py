@@ -1,18 +1,15 @@
 """Generated card transactions with three kinds of fraud, after the Fraud Detection Handbook's simulator.
 
-Datasheet: `data/transactions.md`.
-
 Source of the model and its constants: Le Borgne, Siblini, Lebichot, Bontempi (2022), Reproducible machine learning for
 credit card fraud detection: practical handbook, Université Libre de Bruxelles, chapter 3. The code is our own.
+Datasheet: `data/transactions.md`.
 """
-
-import numbers
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from dlarch_keras.core.validation import non_negative_int, positive_int
+from dlarch_keras.core import validation
 from dlarch_keras.datasets.windows import rolling
 
 FIRST_DAY = pd.Timestamp("2018-04-01")
@@ -47,20 +44,15 @@ def generate_transactions(customers=1000, terminals=2000, days=120, radius=5.0, 
         `pandas.DataFrame`, a row to a transaction in order of time: `transaction_id` (0, 1, ...), `datetime` (from
         1 April 2018, to the second), `customer_id`, `terminal_id`, `amount` (to the cent), `fraud` (0 or 1),
         `scenario` (0 where genuine, else 1 to 3).
-
-    Raises:
-        ValueError: a number that is not positive, or a negative seed.
     """
     for name, value in (("customers", customers), ("terminals", terminals), ("days", days)):
-        positive_int(name, value)
-    if isinstance(radius, bool) or not isinstance(radius, numbers.Real) or not 0 < radius < np.inf:
-        raise ValueError(f"`radius` must be a positive number, got {radius!r}.")
-    non_negative_int("seed", seed)
+        validation.positive_int(name, value)
+    validation.number("radius", radius, above=0)
+    validation.non_negative_int("seed", seed)
     random = np.random.default_rng(seed)
     transactions = _genuine(customers, terminals, days, radius, random)
     _add_frauds(transactions, customers, terminals, days, random)
-    start = FIRST_DAY + pd.to_timedelta(transactions.pop("second"), unit="s")
-    transactions.insert(0, "datetime", start)
+    transactions.insert(0, "datetime", FIRST_DAY + pd.to_timedelta(transactions.pop("second"), unit="s"))
     transactions.insert(0, "transaction_id", np.arange(len(transactions)))
     return transactions
 
@@ -129,9 +121,6 @@ def transaction_features(transactions, windows=(1, 7, 30), delay_days=7):
         includes, and begins w days before, which it does not; of several payments in one second, those further down
         do not count.
 
-    Raises:
-        ValueError: no such table, missing columns or values, rows out of order, bad windows.
-
     Source: the handbook's chapter 3.4; see the module.
     """
     _check_table(transactions, ("datetime", "customer_id", "terminal_id", "amount"))
@@ -165,20 +154,14 @@ def terminal_risk(transactions, windows=(1, 7, 30), delay_days=7):
     Returns:
         `pandas.DataFrame` of floats in [0, 1] with the index of `transactions`: `terminal_risk_{w}d`, over the w days
         that ended `delay_days` ago, and 0 where the terminal had no payments then.
-
-    Raises:
-        ValueError: as in `transaction_features`.
     """
     _check_table(transactions, ("datetime", "terminal_id", "fraud"))
     windows = _check_windows(windows, delay_days)
-    frauds, payments = (
-        _delayed(transactions, "fraud", statistic, windows, delay_days) for statistic in ("sum", "count")
-    )
-    risks = {
-        f"terminal_risk_{days}d": np.divide(some, all_, out=np.zeros_like(some), where=all_ > 0)
-        for days, some, all_ in zip(windows, frauds, payments)
-    }
-    return pd.DataFrame(risks, index=transactions.index)
+    frauds = _delayed(transactions, "fraud", "sum", windows, delay_days)
+    payments = _delayed(transactions, "fraud", "count", windows, delay_days)
+    names = [f"terminal_risk_{days}d" for days in windows]
+    risks = np.divide(frauds, payments, out=np.zeros_like(frauds), where=np.greater(payments, 0))
+    return pd.DataFrame(dict(zip(names, risks)), index=transactions.index)
 
 
 def _last_days(transactions, key, column, days, statistic):
@@ -211,8 +194,8 @@ def split_by_time(transactions, train_days, validation_days, test_days, delay_da
     """
     lengths = {"train_days": train_days, "validation_days": validation_days, "test_days": test_days}
     for name, value in lengths.items():
-        positive_int(name, value)
-    non_negative_int("delay_days", delay_days)
+        validation.positive_int(name, value)
+    validation.non_negative_int("delay_days", delay_days)
     _check_table(transactions, ("datetime",))
     midnight = transactions["datetime"].dt.normalize()
     day = (midnight - midnight.iloc[0]).dt.days.to_numpy()
@@ -233,15 +216,13 @@ def _check_table(transactions, columns):
     """Raise a `ValueError` unless the table has the columns, complete and in order of time."""
     if not isinstance(transactions, pd.DataFrame):
         raise ValueError(f"`transactions` must be a pandas.DataFrame, got {type(transactions).__name__}.")
-    missing = [name for name in columns if name not in transactions.columns]
-    if missing:
+    if missing := [name for name in columns if name not in transactions.columns]:
         raise ValueError(f"`transactions` must have columns {list(columns)}, got none named {missing}.")
     if not transactions.columns.is_unique:
         raise ValueError("`transactions` must have each column once, got a name twice.")
     if transactions.empty:
         raise ValueError("`transactions` must have rows, got an empty table.")
-    incomplete = [name for name in columns if transactions[name].isna().any()]
-    if incomplete:
+    if incomplete := [name for name in columns if transactions[name].isna().any()]:
         raise ValueError(f"`transactions` must be complete, got missing values in {incomplete}.")
     if not pd.api.types.is_datetime64_dtype(transactions["datetime"]):
         raise ValueError(f"`datetime` must hold datetimes, got dtype {transactions['datetime'].dtype}.")
@@ -257,9 +238,5 @@ def _check_table(transactions, columns):
 
 def _check_windows(windows, delay_days):
     """`windows` as a tuple, or a `ValueError`."""
-    if isinstance(windows, (str, bytes)) or not np.iterable(windows) or not len(windows := tuple(windows)):
-        raise ValueError(f"`windows` must be a sequence of days, got {windows!r}.")
-    for days in windows:
-        positive_int("windows", days)
-    positive_int("delay_days", delay_days)
-    return windows
+    validation.positive_int("delay_days", delay_days)
+    return validation.positive_ints("windows", windows)

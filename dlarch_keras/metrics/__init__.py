@@ -1,1 +1,1 @@
-"""Metrics on plain arrays, one file per question they answer."""
+"""Metrics on plain arrays, one file per question they answer. Bad input raises a `ValueError` that names it."""

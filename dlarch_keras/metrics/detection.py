@@ -27,10 +27,6 @@ def alert_precision(scores, labels, days, budget):
     Returns:
         float in [0, 1]. The most a perfect detector can reach is below 1 where days have fewer anomalies than `budget`.
 
-    Raises:
-        ValueError: scores that are not finite floats, other labels, arrays of different lengths, missing days, or a
-            budget that is not a positive integer.
-
     Source: Precision top-k of Le Borgne, Siblini, Lebichot, Bontempi (2022), Fraud Detection Handbook, chapter 4.
     """
     scores, labels = _scores_and_labels(scores, labels)
@@ -50,17 +46,12 @@ def card_precision(scores, labels, days, customers, budget):
     Of cards with equal scores the one whose first transaction of the day is further up is alerted first.
 
     Args:
-        scores: floats, `(n,)`, higher = more anomalous, one to a transaction.
-        labels: `(n,)`, 1 (or True) = fraud, 0 = genuine.
-        days: `(n,)`, integers, strings or dates; in their order the days follow each other.
+        scores, labels, days: as in `alert_precision`, a row to a transaction; in their order days follow each other.
         customers: `(n,)`, the card of each transaction: integers or strings.
         budget: how many cards a day can be looked at.
 
     Returns:
         float in [0, 1].
-
-    Raises:
-        ValueError: as in `alert_precision`; missing customers.
 
     Source: Card Precision top-k of Le Borgne, Siblini, Lebichot, Bontempi (2022), chapter 4.
     """
@@ -84,21 +75,16 @@ def alert_cost(scores, labels, amounts, cost_per_alert, threshold):
     That is `cost_per_alert` for each alert, right or wrong, and the amounts of the anomalies that raise none.
 
     Args:
-        scores: floats, `(n,)`, higher = more anomalous.
-        labels: `(n,)`, 1 (or True) = anomaly, 0 = normal.
+        scores, labels: as in `alert_precision`.
         amounts: floats, `(n,)`, at least 0: what is lost if the row is an anomaly and is missed.
         cost_per_alert: number of at least 0, in the unit of `amounts`.
         threshold: number; infinity for no alerts. Choose it on other rows than these, with `cost_curve`.
 
     Returns:
         float, in the unit of `amounts`, over all rows.
-
-    Raises:
-        ValueError: scores or amounts that are not finite floats, negative amounts, other labels, arrays of different
-            lengths, a cost that is not a number of at least 0, a threshold that is not a number.
     """
     scores, labels, amounts = _check_costs(scores, labels, amounts, cost_per_alert)
-    if not _is_number(threshold) or np.isnan(threshold):
+    if isinstance(threshold, bool) or not isinstance(threshold, numbers.Real) or np.isnan(threshold):
         raise ValueError(f"`threshold` must be a number, got {threshold!r}.")
     alerts = scores >= threshold
     return float(cost_per_alert * alerts.sum() + amounts[~alerts & (labels == 1)].sum())
@@ -113,9 +99,6 @@ def cost_curve(scores, labels, amounts, cost_per_alert):
     Returns:
         `(thresholds, costs)`, float arrays of one length: the distinct scores in falling order, and infinity (no
         alerts) before them; the cost of alerting every score of at least that.
-
-    Raises:
-        ValueError: as in `alert_cost`.
     """
     scores, labels, amounts = _check_costs(scores, labels, amounts, cost_per_alert)
     order = np.argsort(-scores, kind="stable")
@@ -129,15 +112,19 @@ def cost_curve(scores, labels, amounts, cost_per_alert):
 
 def _scores_and_labels(scores, labels):
     scores = validation.array("scores", scores, (None,)).astype("float64")
+    return scores, zeros_and_ones("labels", labels, len(scores)).astype("int64")
+
+
+def zeros_and_ones(name, value, n):
+    """Return `n` labels, 0 (normal) and 1 (anomaly), as an array of the type they came in, or raise a `ValueError`."""
+    expected = f"`{name}` must hold 0 (normal) or 1 (anomaly) for each of {n} rows"
     try:
-        labels = np.asarray(labels)
-    except ValueError as error:
-        raise ValueError(f"`labels` must be an array of 0 and 1, got a {type(labels).__name__}: {error}") from error
-    if labels.shape != scores.shape:
-        raise ValueError(f"`labels` must have the shape of `scores`, {scores.shape}, got {labels.shape}.")
-    if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
-        raise ValueError(f"`labels` must be 0 (normal) and 1 (anomaly), got {labels.dtype} such as {labels[:5]}.")
-    return scores, labels.astype("int64")
+        labels = np.asarray(value)
+    except ValueError as error:  # rows of unequal length
+        raise ValueError(f"{expected}, got a {type(value).__name__}: {error}") from error
+    if labels.shape != (n,) or labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"{expected}, got {labels.dtype} of shape {labels.shape}: {labels!s:.40}.")
+    return labels
 
 
 def _groups(name, values, n):
@@ -165,18 +152,13 @@ def _groups(name, values, n):
     return codes
 
 
-def _is_number(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
 def _check_budget(budget):
-    if isinstance(budget, bool) or not isinstance(budget, (int, np.integer)) or budget < 1:
+    if isinstance(budget, bool) or not isinstance(budget, numbers.Integral) or budget < 1:
         raise ValueError(f"`budget` must be a positive integer, got {budget!r}.")
 
 
 def _check_costs(scores, labels, amounts, cost_per_alert):
     scores, labels = _scores_and_labels(scores, labels)
     amounts = validation.array("amounts", amounts, (len(scores),), minimum=0).astype("float64")
-    if not _is_number(cost_per_alert) or not 0 <= cost_per_alert < np.inf:
-        raise ValueError(f"`cost_per_alert` must be a number of at least 0, got {cost_per_alert!r}.")
+    validation.number("cost_per_alert", cost_per_alert)
     return scores, labels, amounts

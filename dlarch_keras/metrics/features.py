@@ -14,6 +14,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 from keras import layers
+from scipy.special import softmax
 
 from dlarch_keras.core import forward, validation
 from dlarch_keras.datasets.scenes import SOLIDS
@@ -30,20 +31,13 @@ NETWORKS = {  # shape of an image; filters, kernel and stride of each convolutio
 
 
 class Reference(NamedTuple):
-    """What a dataset's real images score, on the features of its network; `n` = 10,000 everywhere.
+    """What a dataset's real images score, on the features of its network; `n` = 10,000 everywhere."""
 
-    Attributes:
-        accuracy: of the classifier on the test images; for scenes the share in which all five counts are right.
-        mean, covariance: of the test images' features, `(64,)` and `(64, 64)`.
-        floor: Fréchet distance of 10,000 training images, on which the network was trained, to the test images.
-        ceiling: Fréchet distance of uniform noise to the test images.
-    """
-
-    accuracy: float
-    mean: np.ndarray
-    covariance: np.ndarray
-    floor: float
-    ceiling: float
+    accuracy: float  # of the classifier on the test images; for scenes the share in which all five counts are right
+    mean: np.ndarray  # of the test images' features, (64,)
+    covariance: np.ndarray  # of the same, (64, 64)
+    floor: float  # Fréchet distance of 10,000 training images, on which the network was trained, to the test images
+    ceiling: float  # Fréchet distance of uniform noise to the test images
 
 
 def feature_network(dataset="mnist", seed=None):
@@ -62,8 +56,7 @@ def feature_network(dataset="mnist", seed=None):
 
 
 def _stored(dataset):
-    if dataset not in NETWORKS:
-        raise ValueError(f"`dataset` must be one of {tuple(NETWORKS)}, got {dataset!r}.")
+    validation.choice("dataset", dataset, tuple(NETWORKS))
     with (files("dlarch_keras") / "metrics" / f"{dataset}_features.npz").open("rb") as file, np.load(file) as stored:
         return dict(stored)
 
@@ -97,11 +90,8 @@ def image_features(x, dataset="mnist"):
 
 def class_probabilities(x, dataset="mnist"):
     """What class the network of "mnist" or "fashion_mnist" takes images for: `(n, 28, 28, 1)` → `(n, 10)`, NumPy."""
-    if dataset not in DATASETS:
-        raise ValueError(f"`dataset` must be one of {DATASETS}, got {dataset!r}.")
-    logits = _outputs(x, dataset)[1].astype("float64")
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (odds / odds.sum(axis=1, keepdims=True)).astype("float32")
+    validation.choice("dataset", dataset, DATASETS)
+    return softmax(_outputs(x, dataset)[1].astype("float64"), axis=1).astype("float32")
 
 
 def _outputs(x, dataset):
@@ -115,9 +105,6 @@ def generation_scores(x, dataset="mnist"):
     Args:
         x: `(10_000, 28, 28, 1)` in [0, 1]: the distance to the 10,000 test images depends on their number.
         dataset: "mnist" or "fashion_mnist", which they should be like.
-
-    Raises:
-        ValueError: for another number of images, bad images, an unknown dataset.
     """
     real = reference(dataset)
     x = validation.array("x", x, (IMAGES, *SHAPE), 0, 1)

@@ -6,7 +6,9 @@ number of examples and on the network: compare like with like, and beside the di
 
 import numpy as np
 from scipy.spatial.distance import cdist
+from scipy.stats import entropy
 from sklearn.metrics import pairwise_distances_chunked
+from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 
 from dlarch_keras.core import validation
@@ -23,16 +25,14 @@ def frechet_distance(features, reference):
 
     Returns:
         Number from 0 on, in squared units of the features.
-
-    Raises:
-        ValueError: for arrays of other shapes, or values that are not finite.
     """
     mean, covariance = gaussian_fit(features)
     if isinstance(reference, tuple):
         other_mean, other_covariance = _moments("reference", reference, len(mean))
     else:
         other_mean, other_covariance = gaussian_fit(reference, "reference", len(mean))
-    root = _square_root(covariance)
+    squares, vectors = np.linalg.eigh(covariance)
+    root = (vectors * np.sqrt(squares.clip(0))) @ vectors.T
     # The eigenvalues of C₁ C₂ are those of a symmetric matrix: no complex numbers, as a general matrix root may give.
     eigenvalues = np.linalg.eigvalsh(root @ other_covariance @ root).clip(0)
     distance = np.sum((mean - other_mean) ** 2) + np.trace(covariance) + np.trace(other_covariance)
@@ -66,19 +66,13 @@ def _rows(name, features, width=None):
     return features
 
 
-def _square_root(matrix):
-    eigenvalues, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.sqrt(eigenvalues.clip(0))) @ vectors.T
-
-
 def kernel_distance(features, reference, subsets=100, subset_size=1000, seed=0):
     """Kernel distance, unbiased at any number of examples (Bińkowski et al. 2018): squared MMD, cubic kernel.
 
     k(a, b) = (a · b / d + 1)³; a mean over random subsets of both sets.
 
     Args:
-        features: `(n, d)`, two rows or more.
-        reference: `(m, d)`, likewise.
+        features, reference: `(n, d)` and `(m, d)`, two rows or more each.
         subsets: number of subsets.
         subset_size: rows of each in a subset; no more than there are.
         seed: integer; the same one gives the same subsets.
@@ -98,12 +92,11 @@ def kernel_distance(features, reference, subsets=100, subset_size=1000, seed=0):
 
 
 def _squared_mmd(a, b):
-    size, width = a.shape
-    within = 0.0
+    within, size = 0.0, len(a)
     for rows in (a, b):
-        kernel = (rows @ rows.T / width + 1) ** 3
+        kernel = polynomial_kernel(rows)
         within += (kernel.sum() - np.trace(kernel)) / (size * (size - 1))
-    return within - 2 * ((a @ b.T / width + 1) ** 3).mean()
+    return within - 2 * polynomial_kernel(a, b).mean()
 
 
 def precision_recall(features, reference, neighbours=3):
@@ -148,9 +141,7 @@ def effective_classes(labels, classes):
     rows = validation.condition("labels", labels, validation.positive_int("classes", classes)).astype("float64")
     if rows.min() < 0 or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
         raise ValueError("`labels` must be integers, or probabilities that add up to 1 in each row, got other numbers.")
-    shares = rows.mean(axis=0)
-    shares = shares[shares > 0]
-    return float(np.exp(-np.sum(shares * np.log(shares))))
+    return float(np.exp(entropy(rows.mean(axis=0))))
 
 
 def mode_coverage(points, centres, radius):

@@ -40,8 +40,7 @@ def n_way_accuracy(embeddings, y, ways=20, shots=1, episodes=400, groups=None, p
         `Accuracy`.
 
     Raises:
-        ValueError: for bad arrays, numbers out of range, too few classes or examples, a distance that returns something
-            else or NaN.
+        ValueError: for too few classes or examples, or a distance that returns something else or NaN.
     """
     embeddings = validation.array("embeddings", embeddings, (None, None))
     y = validation.labels("y", y, len(embeddings))
@@ -61,9 +60,7 @@ def n_way_accuracy(embeddings, y, ways=20, shots=1, episodes=400, groups=None, p
     pools = [np.flatnonzero(group_of == group) for group in range(group_of.max() + 1)]
     pools = [pool for pool in pools if len(pool) >= ways]
     if not pools:
-        raise ValueError(
-            f"`ways` must be no more than the classes of a group, or of all, got {ways} of {len(classes)} classes."
-        )
+        raise ValueError(f"`ways` must be no more than a group's classes, or all, {len(classes)}, got {ways}.")
     scores = np.empty(episodes)
     for episode in range(episodes):
         chosen = rng.choice(pools[rng.integers(len(pools))], ways, replace=False)
@@ -89,9 +86,6 @@ def runs_accuracy(support, queries, answers, distance=cdist):
 
     Returns:
         `Accuracy`; the standard error is over runs.
-
-    Raises:
-        ValueError: for bad arrays, answers out of range, a distance as in `n_way_accuracy`.
     """
     support = validation.array("support", support, (None, None, None))
     runs, ways, width = support.shape
@@ -103,15 +97,13 @@ def runs_accuracy(support, queries, answers, distance=cdist):
     except ValueError as error:  # rows of unequal length
         raise ValueError(f"`answers` must be integers, got a {type(answers).__name__}: {error}") from error
     if answers.dtype.kind not in "iu" or answers.shape != queries.shape[:2]:
-        raise ValueError(
-            f"`answers` must be integers of shape {queries.shape[:2]}, got {answers.dtype} of shape {answers.shape}."
-        )
+        came = f"{answers.dtype} of shape {answers.shape}"
+        raise ValueError(f"`answers` must be integers of shape {queries.shape[:2]}, got {came}.")
     if answers.min() < 0 or answers.max() >= ways:
         raise ValueError(f"`answers` must be from 0 to {ways - 1}, got {answers.min()} to {answers.max()}.")
     tasks = zip(support, queries, answers)
-    return _accuracy(
-        np.array([_share_right(_distances(distance, asked, shown), right) for shown, asked, right in tasks])
-    )
+    shares = [_share_right(_distances(distance, asked, shown), right) for shown, asked, right in tasks]
+    return _accuracy(np.array(shares))
 
 
 def expected_accuracy(same, different, ways):
@@ -126,9 +118,6 @@ def expected_accuracy(same, different, ways):
 
     Returns:
         float in [0, 1]; for two ways the area under the ROC curve, ties as failures.
-
-    Raises:
-        ValueError: for bad arrays or numbers out of range.
     """
     same = validation.array("same", same, (None,), minimum=0)
     different = np.sort(validation.array("different", different, (None,), minimum=0))
@@ -139,12 +128,10 @@ def expected_accuracy(same, different, ways):
 def _distances(distance, queries, support):
     if not callable(distance):
         raise ValueError(f"`distance` must be a function of two arrays, got {distance!r}.")
-    distances = np.asarray(distance(queries, support))
-    if distances.shape != (len(queries), len(support)) or distances.dtype.kind not in "fiu":
-        raise ValueError(
-            f"`distance` must return numbers of shape {(len(queries), len(support))}, "
-            f"got {distances.dtype} of shape {distances.shape}."
-        )
+    distances, shape = np.asarray(distance(queries, support)), (len(queries), len(support))
+    if distances.shape != shape or distances.dtype.kind not in "fiu":
+        came = f"{distances.dtype} of shape {distances.shape}"
+        raise ValueError(f"`distance` must return numbers of shape {shape}, got {came}.")
     if np.isnan(distances).any():
         raise ValueError("`distance` must return numbers, got NaN.")
     return distances

@@ -20,9 +20,6 @@ def active_units(z_mean, threshold=0.01):
 
     Returns:
         Integer from 0 to `latent_dim`.
-
-    Raises:
-        ValueError: for anything but such an array.
     """
     z_mean = validation.array("z_mean", z_mean, (None, None))
     if len(z_mean) < 2:

@@ -24,9 +24,6 @@ def measure_strokes(images):
         Data frame of n rows: `slant`, degrees, positive to the right; `thickness`, pixels: area by length;
         `width`, pixels, of the box that has the drawing's spread across its lines without the slant. NaN where
         there is none: without ink, and for the slant and width of a horizontal line.
-
-    Raises:
-        ValueError: for anything but such an array.
     """
     images = validation.array("images", images, (None, None, None, 1), 0, 1)[..., 0].astype("float64")
     rows, columns = np.mgrid[: images.shape[1], : images.shape[2]]
@@ -42,13 +39,8 @@ def measure_strokes(images):
         shear = up_right / up_up
         drawn = images > 0.5
         thickness = drawn.sum(axis=(1, 2)) / _length(np.array([skeletonize(image) for image in drawn]))
-    return pd.DataFrame(
-        {
-            "slant": np.degrees(np.arctan(shear)),
-            "thickness": thickness,
-            "width": np.sqrt(12 * np.maximum(right_right - shear * up_right, 0)),
-        }
-    )
+    slant, width = np.degrees(np.arctan(shear)), np.sqrt(12 * np.maximum(right_right - shear * up_right, 0))
+    return pd.DataFrame({"slant": slant, "thickness": thickness, "width": width})
 
 
 def _length(skeletons):

@@ -17,9 +17,6 @@ def psnr(images, references):
 
     Returns:
         `(n,)`, decibels. Average these, not the errors: that is what published figures do.
-
-    Raises:
-        ValueError: for anything but two such arrays.
     """
     images, references = _pair(images, references)
     with np.errstate(divide="ignore"):
@@ -36,20 +33,13 @@ def ssim(images, references):
 
     Returns:
         `(n,)`
-
-    Raises:
-        ValueError: for anything but two such arrays.
     """
     images, references = _pair(images, references)
     if min(images.shape[1:3]) < SSIM_WINDOW:
         raise ValueError(f"`images` must be at least 11 × 11 pixels, got {images.shape[1]} × {images.shape[2]}.")
+    as_published = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return np.array(
-        [
-            structural_similarity(
-                b, a, data_range=1, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
-            )
-            for a, b in zip(images, references)
-        ]
+        [structural_similarity(b, a, data_range=1, channel_axis=-1, **as_published) for a, b in zip(images, references)]
     )
 
 

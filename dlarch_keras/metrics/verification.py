@@ -26,10 +26,6 @@ def error_rates(distances, different, threshold):
     Returns:
         `(false acceptance rate, false rejection rate)`: the share of the different pairs that is accepted, and the
         share of the same pairs that is not.
-
-    Raises:
-        ValueError: distances that are not finite floats from 0 on, labels other than 0 and 1, only one kind of pair,
-            arrays of different lengths, a threshold that is not a number.
     """
     distances, different = _pairs(distances, different)
     if isinstance(threshold, bool) or not isinstance(threshold, numbers.Real) or np.isnan(threshold):
@@ -66,9 +62,6 @@ def equal_error_rate(distances, different):
 
     Returns:
         `(EER, threshold)`, floats.
-
-    Raises:
-        ValueError: as in `error_rates`.
     """
     thresholds, acceptance, rejection = error_curve(distances, different)
     gap = acceptance - rejection  # rises from -1 to 1 without a pause
@@ -89,13 +82,9 @@ def threshold_at(distances, different, false_acceptance):
     Returns:
         float, half-way between the last distance that may be accepted and the next one; half the smallest distance if
         none may.
-
-    Raises:
-        ValueError: as in `error_rates`, or for another rate.
     """
     thresholds, acceptance, _ = error_curve(distances, different)
-    if validation.number("false_acceptance", false_acceptance) >= 1:
-        raise ValueError(f"`false_acceptance` must be less than 1, got {false_acceptance!r}.")
+    validation.number("false_acceptance", false_acceptance, below=1)
     last = int(np.flatnonzero(acceptance <= false_acceptance)[-1])
     return float((max(thresholds[last], 0.0) + thresholds[last + 1]) / 2)
 
@@ -131,16 +120,11 @@ def group_interval(statistic, groups, *arrays, level=0.95, resamples=1000, seed=
 
     Returns:
         `(low, high)`, floats: the percentile interval.
-
-    Raises:
-        ValueError: for arrays of other lengths, fewer than two groups, or numbers out of range.
     """
     groups = np.asarray(groups)
     if groups.ndim != 1 or not arrays or any(len(array) != len(groups) for array in arrays):
-        raise ValueError(
-            f"`groups` must name the group of each row, got shape {groups.shape} for "
-            f"{[len(array) for array in arrays]} rows."
-        )
+        rows = [len(array) for array in arrays]
+        raise ValueError(f"`groups` must name the group of each row, got shape {groups.shape} for {rows} rows.")
     names = np.unique(groups)
     if len(names) < 2:
         raise ValueError(f"`groups` must hold 2 groups or more, got {len(names)}.")

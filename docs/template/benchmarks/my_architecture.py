@@ -4,16 +4,19 @@ The protocol: which data, which split, what is chosen on what; here, scikit-lear
 testing, scaled by the others, nothing chosen.
 """
 
-import time
+from functools import partial
 
 import keras
 import numpy as np
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 
-from benchmarks import runner
+from benchmarks.common import runner
+from benchmarks.common.timing import timed
 from dlarch_keras import my_architecture
 from dlarch_keras.networks import dense_encoder
+
+MSE = ("test MSE", "1")  # a metric and its unit
 
 
 def data():
@@ -24,27 +27,25 @@ def data():
     return (rows[~test, :-1], rows[~test, -1:]), (rows[test, :-1], rows[test, -1:])
 
 
-def measured(estimate, seconds, parameters):
-    x, y = data()[1]
-    return runner.row("diabetes", "test MSE", np.mean((y - estimate(x)) ** 2), seconds, parameters)
-
-
 def baseline(seed):
-    start = time.perf_counter()
-    model = LinearRegression().fit(*data()[0])
-    return measured(model.predict, time.perf_counter() - start, model.coef_.size + 1)
+    train, (x, y) = data()
+    model, seconds = timed(lambda: LinearRegression().fit(*train))
+    figures = {MSE: np.mean((y - model.predict(x)) ** 2)}
+    return runner.rows("linear regression", "diabetes", figures, seconds, model.coef_.size + 1)
 
 
-def ours(seed):
-    (x, y), _ = data()
+def ours(epochs, seed):
+    train, (x, y) = data()
     model = my_architecture.MyArchitecture(dense_encoder(x.shape[1:], 1, (32,), seed=seed))
     model.compile(keras.optimizers.Adam(1e-2))
-    start = time.perf_counter()
-    model.fit(x, y, epochs=runner.size(20, 1), verbose=0)
-    return measured(model.estimate, time.perf_counter() - start, model.count_params())
+    _, seconds = timed(lambda: model.fit(*train, epochs=epochs, verbose=0))
+    figures = {MSE: np.mean((y - model.estimate(x)) ** 2)}
+    return runner.rows("my architecture", "diabetes", figures, seconds, model.count_params())
 
 
-TASKS = {"linear regression": baseline, "my architecture": ours}
+def tasks(quick):
+    return {"linear regression": baseline, "my architecture": partial(ours, 1 if quick else 20)}
+
 
 if __name__ == "__main__":
-    runner.main("my_architecture", TASKS)
+    runner.main("my_architecture", tasks)

@@ -6,8 +6,8 @@ import pytest
 
 from dlarch_keras import my_architecture
 from dlarch_keras.networks import dense_encoder
-from tests import properties
-from tests.bad_input import bad_arrays
+from tests.support import properties
+from tests.support.bad_input import bad_arrays
 
 COLUMNS, OUTPUTS = 4, 2
 

@@ -9,35 +9,35 @@ from dlarch_keras.core import Model, apply_gradients, value_and_grad
 
 @keras.saving.register_keras_serializable("tests")
 class Regressor(Model):
-    """One network, one optimizer: the example of training.py's docstring, with a `test_step`."""
+    """One network, one optimizer: the example of core/model.py's docstring, with a `test_step`."""
 
     def __init__(self, network, **kwargs):
         super().__init__(**kwargs)
         self.network = network
-        self.loss_tracker = keras.metrics.Mean(name="loss")
+        self.track("loss")
 
     def call(self, x, training=False):
         return self.network(x, training=training)
 
-    def loss_of(self, x, y, training=False):
+    def compute_batch_loss(self, x, y, training=False):
         return keras.ops.mean(keras.ops.square(keras.ops.cast(self(x, training=training), "float32") - y))
 
     def train_step(self, data):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        value, gradients = value_and_grad(lambda: self.loss_of(x, y, training=True), self.trainable_variables)
+        loss, gradients = value_and_grad(lambda: self.compute_batch_loss(x, y, training=True), self.trainable_variables)
         apply_gradients(self.optimizer, gradients, self.trainable_variables)
-        self.loss_tracker.update_state(value, sample_weight=keras.ops.shape(x)[0])
-        return {"loss": self.loss_tracker.result()}
+        return self.log(keras.ops.shape(x)[0], loss=loss)
 
     def test_step(self, data):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        self.loss_tracker.update_state(self.loss_of(x, y), sample_weight=keras.ops.shape(x)[0])
-        return {"loss": self.loss_tracker.result()}
+        return self.log(keras.ops.shape(x)[0], loss=self.compute_batch_loss(x, y))
 
 
 @keras.saving.register_keras_serializable("tests")
 class TinyGAN(Model):
     """Two networks, two optimizers; the noise is drawn, or given as `y`."""
+
+    networks_with_optimizers = ("generator", "discriminator")
 
     def __init__(self, generator, discriminator, seed=0, **kwargs):
         super().__init__(**kwargs)
@@ -45,17 +45,12 @@ class TinyGAN(Model):
         self.discriminator = discriminator
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.generator_loss = keras.metrics.Mean(name="generator_loss")
-        self.discriminator_loss = keras.metrics.Mean(name="discriminator_loss")
-        self.noise_mean = keras.metrics.Mean(name="noise_mean")
-
-    def compile(self, generator_optimizer, discriminator_optimizer, **kwargs):
-        super().compile({"generator": generator_optimizer, "discriminator": discriminator_optimizer}, **kwargs)
+        self.track("generator_loss", "discriminator_loss", "noise_mean")
 
     def call(self, z, training=False):
         return self.generator(z, training=training)
 
-    def losses_of(self, real, noise, training):
+    def compute_batch_losses(self, real, noise, training):
         real_logits = self.discriminator(real, training=training)
         fake_logits = self.discriminator(self.generator(noise, training=training), training=training)
         real_logits, fake_logits = (keras.ops.cast(logits, "float32") for logits in (real_logits, fake_logits))
@@ -72,31 +67,20 @@ class TinyGAN(Model):
 
     def train_step(self, data):
         real, noise = self.noise_for(data)
-        self.noise_mean.update_state(noise)
-        for name, tracker in (("discriminator", self.discriminator_loss), ("generator", self.generator_loss)):
+        losses = {}
+        for name in ("discriminator", "generator"):
             variables = getattr(self, name).trainable_variables
-            value, gradients = value_and_grad(
-                lambda name=name: self.losses_of(real, noise, training=True)[name], variables
+            losses[f"{name}_loss"], gradients = value_and_grad(
+                lambda name=name: self.compute_batch_losses(real, noise, training=True)[name], variables
             )
             apply_gradients(self.optimizer[name], gradients, variables)
-            tracker.update_state(value)
-        return self.get_metrics_result()
+        return self.log(keras.ops.shape(real)[0], **losses, noise_mean=keras.ops.mean(noise))
 
     def test_step(self, data):
         real, noise = self.noise_for(data)
-        self.noise_mean.update_state(noise)
-        for name, value in self.losses_of(real, noise, training=False).items():
-            {"generator": self.generator_loss, "discriminator": self.discriminator_loss}[name].update_state(value)
-        return self.get_metrics_result()
-
-
-@keras.saving.register_keras_serializable("tests")
-class PairDistances(Regressor):
-    """A loss over the pairs within a batch: not a mean over examples."""
-
-    def loss_of(self, x, y, training=False):
-        codes = self(x, training=training)
-        return keras.ops.mean(keras.ops.square(codes[:, None] - codes[None]) - keras.ops.square(y[:, None] - y[None]))
+        losses = self.compute_batch_losses(real, noise, training=False)
+        logs = {f"{name}_loss": value for name, value in losses.items()}
+        return self.log(keras.ops.shape(real)[0], **logs, noise_mean=keras.ops.mean(noise))
 
 
 def network(inputs, outputs, dropout=0.0, seed=0, name=None, batch_norm=True):
@@ -127,9 +111,15 @@ def regressor(dropout=0.0, optimizer=None, batch_norm=True, kind=Regressor, **co
 def gan(dropout=0.0, optimizers=None, batch_norm=True, kind=TinyGAN, **compile_arguments):
     model = kind(
         network(4, 6, dropout, seed=2, name="generator", batch_norm=batch_norm),
-        network(6, 1, dropout, seed=3, name="critic", batch_norm=batch_norm),
+        network(6, 1, dropout, seed=3, name="discriminator", batch_norm=batch_norm),
     )
-    model.compile(*(optimizers or (keras.optimizers.Adam(1e-2), keras.optimizers.RMSprop(1e-3))), **compile_arguments)
+    generator_optimizer, discriminator_optimizer = optimizers or (
+        keras.optimizers.Adam(1e-2),
+        keras.optimizers.RMSprop(1e-3),
+    )
+    model.compile(
+        generator_optimizer=generator_optimizer, discriminator_optimizer=discriminator_optimizer, **compile_arguments
+    )
     return model
 
 

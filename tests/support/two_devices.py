@@ -9,8 +9,8 @@ import json
 import keras
 import numpy as np
 
-from tests import ten_steps
-from tests.architectures import ARCHITECTURES, SEPARATE
+from tests.support import ten_steps
+from tests.support.architectures import ARCHITECTURES, SEPARATE, compiled
 
 BATCH, EXAMPLES = 16, 48
 
@@ -18,10 +18,8 @@ BATCH, EXAMPLES = 16, 48
 def trained(make, data, scope, batch_size=BATCH, **compile_arguments):
     """Each network's weights before and after two epochs, and the values logged."""
     with scope:
-        model = make()
         # Plain gradient descent: Adam would hide a gradient that is off by a factor.
-        optimizers = [keras.optimizers.SGD(1e-2) for _ in getattr(model, "network_names", ["the only one"])]
-        model.compile(*optimizers, **compile_arguments)
+        model = compiled(make(), keras.optimizers.SGD, (1e-2, 1e-2), **compile_arguments)
         start = _weights(model)
         history = model.fit(*data, batch_size=batch_size, epochs=2, shuffle=False, verbose=0).history
     return start, _weights(model), [history[name] for name in sorted(history)]

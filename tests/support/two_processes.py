@@ -9,8 +9,8 @@ import sys
 
 import keras
 
-from tests.architectures import ARCHITECTURES
-from tests.two_devices import BATCH, EXAMPLES, difference, trained
+from tests.support.architectures import ARCHITECTURES
+from tests.support.two_devices import BATCH, EXAMPLES, difference, trained
 
 PROCESSES = 2
 

@@ -10,9 +10,7 @@ from packaging.version import Version
 
 from dlarch_keras import Autoencoder
 from dlarch_keras.core import Model
-from tests import test_siamese, test_vae
-from tests.architectures import ARCHITECTURES
-from tests.test_gan import small_gan
+from tests.support.architectures import ARCHITECTURES, images, small_gan, small_siamese, small_vae
 
 BACKEND = keras.backend.backend()
 needs_saved_model = pytest.mark.skipif(
@@ -56,7 +54,7 @@ def test_what_is_exported_computes_what_the_model_computes(name, tmp_path):
 def test_networks_may_be_sequential(tmp_path):
     layers = keras.layers
     encoder = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
-    model = Autoencoder(encoder, keras.Sequential([keras.Input((2,)), layers.Dense(4)]))
+    model = Autoencoder(encoder, keras.Sequential([keras.Input((2,)), layers.Dense(4)]), data_range=None)
     model.compile()
     x = np.ones((3, 4), "float32")
     np.testing.assert_allclose(exported(model, tmp_path, x)(x), model.reconstruct(x), rtol=1e-5)
@@ -66,20 +64,20 @@ def test_a_trained_gan_is_exported_by_the_generator_that_it_draws_with(tmp_path)
     model = small_gan()
     model.fit(ARCHITECTURES["GAN"].data(16)[0], batch_size=8, verbose=0)
     codes = np.random.default_rng(0).standard_normal((1, model.latent_dim), "float32")
-    images = exported(model.averaged_generator, tmp_path, codes)(codes)
-    np.testing.assert_allclose(images, model.decode(codes), atol=1e-6)
+    made = exported(model.averaged_generator, tmp_path, codes)(codes)
+    np.testing.assert_allclose(made, model.decode(codes), atol=1e-6)
 
 
 def test_a_vaes_decoder_is_exported_by_itself(tmp_path):
-    model = test_vae.small_vae()
+    model = small_vae()
     codes = np.random.default_rng(0).standard_normal((1, model.latent_dim), "float32")
     logits = exported(model.decoder, tmp_path, codes)(codes)
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), model.decode(codes), atol=1e-6)
 
 
 def test_a_siamese_network_is_exported_with_its_distance(tmp_path):
-    model = test_siamese.small_siamese()
-    a, b = test_siamese.images(4), test_siamese.images(4, seed=1)
+    model = small_siamese()
+    a, b = images(4), images(4, seed=1)
     one = model.embedding.input
     serve = exported(model, tmp_path, (a, b), input_signature=[(one, one)])
     np.testing.assert_allclose(serve((a, b)), model.distance(a, b), rtol=1e-4)

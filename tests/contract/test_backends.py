@@ -14,9 +14,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dlarch_keras.core import distribution as replicas
-from tests.architectures import ARCHITECTURES
+from dlarch_keras.core import distribution
+from tests.support.architectures import ARCHITECTURES
 
+OTHERS = ["jax", "torch"]
 # Compiling takes nearly all of the time; what is compiled runs for six steps.
 QUICKLY_COMPILED = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
@@ -41,16 +42,18 @@ def needs(package):
 
 @pytest.fixture(scope="module")
 def tensorflow_trace(tmp_path_factory):
+    if not any(map(importlib.util.find_spec, OTHERS)):
+        pytest.skip("there is no other backend to compare with (pip install -e .[backends])")
     path = tmp_path_factory.mktemp("trace") / "tensorflow.npz"
-    run(["-m", "tests.ten_steps", str(path)], "tensorflow")
+    run(["-m", "tests.support.ten_steps", str(path)], "tensorflow")
     return np.load(path)
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", OTHERS)
 def test_ten_steps_equal_tensorflows(backend, tensorflow_trace, tmp_path):
     needs(backend)
     path = tmp_path / f"{backend}.npz"
-    run(["-m", "tests.ten_steps", str(path)], backend)
+    run(["-m", "tests.support.ten_steps", str(path)], backend)
     other = np.load(path)
     assert sorted(other.files) == sorted(tensorflow_trace.files)
     for name in other.files:
@@ -60,10 +63,8 @@ def test_ten_steps_equal_tensorflows(backend, tensorflow_trace, tmp_path):
 
 def test_the_trace_moves(tensorflow_trace):
     """Parity of models that stand still would show nothing: ten losses, all different, BatchNorm's means off zero."""
-    siamese = [f"siamese, {name}" for name in ("contrastive", "triplet", "NT-Xent", "pairs")]
-    adversarial = ("gan", "gan, convolutional", "wgan_gp", "wgan_gp, convolutional", "pix2pix", "srgan")
-    for model in ("one", "two", "vae", *adversarial, *siamese):
-        assert len(np.unique(tensorflow_trace[f"{model}/losses"][:, 0])) == 10
+    for name, losses in tensorflow_trace.items():
+        assert not name.endswith("/losses") or len(np.unique(losses[:, 0])) == 10, name
     for model in ("one", "two"):
         statistics = [v for k, v in tensorflow_trace.items() if k.startswith(f"{model}/variable") and v.shape == (16,)]
         assert all(np.any(value != value[0]) for value in statistics)
@@ -73,7 +74,7 @@ def test_the_trace_moves(tensorflow_trace):
 def two_devices(backend):
     """What `two_devices` prints: how far models trained on two devices end from those trained on one."""
     needs(backend)
-    return json.loads(run(["-m", "tests.two_devices"], backend, **QUICKLY_COMPILED).splitlines()[-1])
+    return json.loads(run(["-m", "tests.support.two_devices"], backend, **QUICKLY_COMPILED).splitlines()[-1])
 
 
 def is_equal(difference):
@@ -86,7 +87,7 @@ def test_two_devices_equal_one(backend):
     """On JAX always: the devices share one batch. TensorFlow's replicas see a half each, and that makes a difference to
 
     GAN, whole batches: BatchNorm takes mean and variance of a half (with `synchronized=True`, of the batch: equal).
-    WGAN-GP, whole batches: BatchNorm; and a critic's step takes its share of either half, other examples than before.
+    WGAN-GP, whole batches: BatchNorm; and a step of the discriminator takes its part of either half.
     Siamese, whole batches: BatchNorm; and an example is compared with those of its half only.
     """
     differences = two_devices(backend)["architectures"]
@@ -127,7 +128,7 @@ def test_replicas_refuse_a_batch_that_they_cannot_share():
 def test_batches_of_replicas(count, rows, batch_size, fits):
     model = SimpleNamespace(distribute_strategy=SimpleNamespace(num_replicas_in_sync=count))
     with contextlib.nullcontext() if fits else pytest.raises(ValueError, match=f"number of replicas, {count}"):
-        replicas.check_batches(model, (np.zeros((rows, 2)), np.zeros(rows)), batch_size)
+        distribution.check_batches(model, (np.zeros((rows, 2)), np.zeros(rows)), batch_size)
 
 
 def test_two_processes_equal_one():
@@ -138,7 +139,7 @@ def test_two_processes_equal_one():
         port = str(free.getsockname()[1])
 
     def process(number):
-        output = run(["-m", "tests.two_processes", port, str(number)], "jax", **QUICKLY_COMPILED)
+        output = run(["-m", "tests.support.two_processes", port, str(number)], "jax", **QUICKLY_COMPILED)
         return json.loads(output.splitlines()[-1])
 
     with ThreadPoolExecutor(2) as pool:

@@ -7,6 +7,8 @@ import numpy as np
 
 from dlarch_keras import srgan
 from dlarch_keras.core import gradients
+from dlarch_keras.images.resampling import downscale as shrink_by_means
+from dlarch_keras.networks.upscaling import upscale as upscale_in_tiles
 
 
 def logs_epoch_means(model, x, **fit_arguments):
@@ -146,37 +148,37 @@ def trains_on_what_it_is_tested_on(make_pairs):
     """Whether the small pictures to train on are the large ones shrunk as those of the tests are: bicubically."""
     picture = np.random.default_rng(0).random((24, 24, 1), "float32")
     small, large = make_pairs([picture], 3, 8, 2)
-    return bool(np.allclose(small, srgan.downscale(large, 3), atol=1e-5))
+    return bool(np.allclose(small, shrink_by_means(large, 3), atol=1e-5))
 
 
 def leaves_no_seams(upscale):
     """Whether tiles of a picture, each enlarged by `upscale(generator, x, tile)`, equal the whole picture enlarged."""
     generator = srgan.subpixel_generator(1, 3, 4, 2, seed=0)
     x = np.random.default_rng(0).random((2, 23, 31, 1)).astype("float32")
-    whole = srgan.upscale(generator, x, tile=64)
+    whole = upscale_in_tiles(generator, x, tile=64)
     return all(np.allclose(upscale(generator, x, tile).clip(0, 1), whole, atol=1e-5) for tile in (7, 16))
 
 
 def interpolates_between_real_and_fake(model):
     """Whether a WGAN-GP draws the places of its penalty between real examples and fakes, and evenly: α ~ U(0, 1)."""
-    shares = keras.ops.convert_to_numpy(model.shares(2000, 4)).ravel()
-    return bool(shares.min() >= 0 and shares.max() <= 1 and abs(shares.mean() - 0.5) < 0.05 and shares.std() > 0.25)
+    alpha = keras.ops.convert_to_numpy(model.sample_alpha(2000, 4, training=True)).ravel()
+    return bool(alpha.min() >= 0 and alpha.max() <= 1 and abs(alpha.mean() - 0.5) < 0.05 and alpha.std() > 0.25)
 
 
-def has_a_gradient_where_the_critic_is_flat(kind):
-    """Whether a WGAN-GP of this class survives a step that begins with a critic of slope 0."""
+def has_a_gradient_where_the_discriminator_is_flat(kind):
+    """Whether a WGAN-GP of this class survives a step that begins with a discriminator of slope 0."""
     code, x = keras.Input((2,)), keras.Input((4,))
     flat = keras.layers.Dense(1, kernel_initializer="zeros")
-    model = kind(keras.Model(code, keras.layers.Dense(4)(code)), keras.Model(x, flat(x)))
-    model.compile("sgd", "sgd")
+    model = kind(keras.Model(code, keras.layers.Dense(4)(code)), keras.Model(x, flat(x)), data_range=None)
+    model.compile(generator_optimizer="sgd", discriminator_optimizer="sgd")
     model.train_on_batch(np.ones((10, 4), "float32"))
     return bool(np.isfinite(flat.get_weights()[0]).all())
 
 
-def makes_fakes_outside_the_critics_gradient(kind, critic_steps=3):
+def makes_fakes_outside_the_discriminators_gradient(kind, discriminator_steps=3):
     """Whether a WGAN-GP of this class runs its generator once within a gradient, that of the generator, in a step.
 
-    On torch, where every tensor remembers how it was made: nor may the critic's fakes.
+    On torch, where every tensor remembers how it was made: nor may the discriminator's fakes.
     """
     within, remembered = [], []
 
@@ -187,18 +189,19 @@ def makes_fakes_outside_the_critics_gradient(kind, critic_steps=3):
 
     code, x = keras.Input((2,)), keras.Input((3,))
     generator = keras.Model(code, keras.layers.Dense(3)(Watched()(code)))
-    model = kind(generator, keras.Model(x, keras.layers.Dense(1)(x)), critic_steps=critic_steps)
-    model.compile("sgd", "sgd", run_eagerly=True)
-    critic_loss = model.critic_loss
+    discriminator = keras.Model(x, keras.layers.Dense(1)(x))
+    model = kind(generator, discriminator, discriminator_steps=discriminator_steps, data_range=None)
+    model.compile(generator_optimizer="sgd", discriminator_optimizer="sgd", run_eagerly=True)
+    discriminator_loss = model.discriminator_loss
 
     def watched_loss(real, fake, condition, **arguments):
         remembered.append(getattr(fake, "requires_grad", False))
-        return critic_loss(real, fake, condition, **arguments)
+        return discriminator_loss(real, fake, condition, **arguments)
 
-    model.critic_loss = watched_loss
+    model.discriminator_loss = watched_loss
     within.clear()
-    model.train_on_batch(np.ones((critic_steps * 2, 3), "float32"))
-    return within == [False] * critic_steps + [True] and not any(remembered)
+    model.train_on_batch(np.ones((discriminator_steps * 2, 3), "float32"))
+    return within == [False] * discriminator_steps + [True] and not any(remembered)
 
 
 def pulls_and_pushes_to_the_margin(loss):

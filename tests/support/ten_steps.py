@@ -1,14 +1,16 @@
-"""Train the toy models for ten steps on the backend of this process, and write what came of it: `ten_steps.py FILE`."""
+"""Train the toy models and every architecture for ten steps on the backend of this process: `ten_steps.py FILE`.
 
+The file then holds what came of it.
+"""
+
+import functools
 import sys
-from functools import partial
 
 import keras
 import numpy as np
 
-from dlarch_keras import GAN, SRGAN, WGANGP, Pix2Pix
-from tests import test_gan, test_pix2pix, test_siamese, test_srgan, test_vae, test_wgan_gp, toy_models
-from tests.architectures import ARCHITECTURES
+from tests.support import architectures, toy_models
+from tests.support.architectures import ARCHITECTURES, compiled
 
 
 class Losses(keras.callbacks.Callback):
@@ -53,36 +55,25 @@ def given_weights(model):
     return model
 
 
-def adversarial(kind, networks):
-    model = given_weights(kind(*networks))
-    model.compile(keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2))
-    return model
-
-
 if __name__ == "__main__":
     x, y, noise = toy_models.data()
     traces = {"one": trace(toy_models.regressor(), x, y), "two": trace(toy_models.gan(), x, noise)}
     freeze_noise()
-    for name in ("autoencoder", "denoising autoencoder", "conditional VAE"):
-        make, data = ARCHITECTURES[name]
-        traces[name] = trace(given_weights(make()), *data(80))
-    traces["vae"] = trace(given_weights(test_vae.small_vae(warmup_steps=5)), test_vae.images(80))
-    classes, labels = test_gan.CLASSES, test_gan.labels(80)
-    for name, kind, tests in (("gan", GAN, test_gan), ("wgan_gp", partial(WGANGP, critic_steps=3), test_wgan_gp)):
-        networks = test_gan.small_nets(batch_normalization=False)
-        traces[name] = trace(adversarial(kind, networks), test_gan.images(80))
-        model = adversarial(kind, tests.small_nets(classes))
-        traces[f"{name}, convolutional"] = trace(model, test_gan.images(80), labels)
-    model = adversarial(Pix2Pix, test_pix2pix.small_nets())
-    traces["pix2pix"] = trace(model, test_pix2pix.sources(80), test_pix2pix.targets(80))
-    model = adversarial(SRGAN, test_srgan.small_nets())
-    traces["srgan"] = trace(model, test_srgan.small(80), test_srgan.large(80))
-    for name, loss in test_siamese.LOSSES.items():
-        model = given_weights(test_siamese.small_siamese(loss, batch_normalization=False))
-        traces[f"siamese, {name}"] = trace(model, test_siamese.images(80), test_siamese.labels(80))
-    pairs = (test_siamese.images(80), test_siamese.images(80, seed=1))
-    model = given_weights(test_siamese.small_siamese(batch_normalization=False))
-    traces["siamese, pairs"] = trace(model, pairs, test_siamese.pair_labels(80))
+    cases = {
+        **ARCHITECTURES,
+        "VAE": architectures.Architecture(lambda: architectures.small_vae(warmup_steps=5), architectures.alone),
+        "GAN, dense": architectures.SEPARATE["GAN"],
+        "GAN, conditional": architectures.VARIANTS["GAN, conditional"],
+        "WGAN-GP, dense": architectures.SEPARATE["WGAN-GP"],
+        "WGAN-GP, conditional": architectures.VARIANTS["WGAN-GP, conditional"],
+        "Siamese, pairs": architectures.SEPARATE["Siamese"],
+    }
+    for loss in architectures.LOSSES:
+        make = functools.partial(architectures.small_siamese, loss, batch_normalization=False)
+        cases[f"Siamese, {loss}"] = architectures.Architecture(make, architectures.labelled)
+    for name, (make, data) in cases.items():
+        model = given_weights(make())
+        traces[name] = trace(compiled(model, rates=(1e-2, 1e-2)), *data(80))
     np.savez(
         sys.argv[1], **{f"{model}/{key}": value for model, values in traces.items() for key, value in values.items()}
     )
