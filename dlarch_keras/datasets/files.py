@@ -26,8 +26,7 @@ def data_dir():
     Raises:
         FileNotFoundError: `DLARCH_DATA_DIR` names no existing folder.
     """
-    named = os.environ.get("DLARCH_DATA_DIR")
-    if named:
+    if named := os.environ.get("DLARCH_DATA_DIR"):
         folder = Path(named).expanduser().resolve()
         if not folder.is_dir():
             # Creating it would turn a mistyped path into a second download.
@@ -147,7 +146,8 @@ def _mismatch(path, row):
                 digest = hashlib.file_digest(content, "sha256").hexdigest()
         else:
             digest = arrays_digest((read_zip if path.suffix == ".zip" else read_npz)(path))
-        found = "" if digest == (row["sha256"] or row["arrays_sha256"]) else f"with SHA-256 {digest}"
+        what = "with" if row["sha256"] else "whose arrays have"
+        found = "" if digest == (row["sha256"] or row["arrays_sha256"]) else f"{what} SHA-256 {digest}"
     except Exception as error:  # a damaged archive can make its readers raise almost anything
         found = f"that cannot be read ({error})"
     return found and f"expected {_expected(row)}, got {path.stat().st_size:,} bytes {found}"
