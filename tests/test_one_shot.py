@@ -379,38 +379,3 @@ def test_it_learns_to_compare_characters_that_it_has_not_seen():
     after = n_way_accuracy(model.embed(unseen), labels, ways=10)
     pixels = n_way_accuracy(unseen.reshape(len(unseen), -1), labels, ways=10)
     assert 1 - after.value < 0.5 * (1 - max(before.value, pixels.value))
-
-
-# The benchmark
-
-
-class KilledBeforeSaving(keras.callbacks.BackupAndRestore):
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt
-        super().on_epoch_end(epoch, logs)
-
-
-def test_a_killed_benchmark_goes_on_where_it_was(tmp_path, monkeypatch):
-    from benchmarks import one_shot as benchmark
-    from benchmarks import runner
-
-    x = np.random.default_rng(0).random((160, 28, 28, 1), "float32")
-    alphabets = np.array(["a", "b", "c", "d"]).repeat(10)
-    monkeypatch.setattr(benchmark, "DATASETS", {"toy": lambda: ((x, np.arange(40).repeat(4)), None, alphabets)})
-    monkeypatch.setattr(benchmark, "STEPS", 2)
-    monkeypatch.setattr(benchmark, "WARMUP", 1)
-    vectors = []
-    for name in ("whole", "killed"):
-        monkeypatch.setattr(runner, "RUNS", tmp_path / name)
-        benchmark.trained.cache_clear()
-        if name == "killed":
-            with monkeypatch.context() as killing:
-                killing.setattr(keras.callbacks, "BackupAndRestore", KilledBeforeSaving)
-                with pytest.raises(KeyboardInterrupt):
-                    benchmark.trained("toy", 0, epochs=3)
-        model, seconds = benchmark.trained("toy", 0, epochs=3)
-        assert seconds > 0
-        vectors.append(model.embed(x))
-    benchmark.trained.cache_clear()
-    np.testing.assert_allclose(*vectors, atol=1e-5)

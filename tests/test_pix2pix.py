@@ -70,7 +70,7 @@ def test_a_discriminator_that_knows_nothing_logs_log_2():
 
 def test_l1_is_a_mean(model):
     """Of pixels and channels, however many there are."""
-    _, l1, fake = model.generator_losses(sources(2), targets(2))
+    _, l1, fake = model.generator_losses(*map(keras.ops.convert_to_tensor, (sources(2), targets(2))))
     assert number(l1) == pytest.approx(np.abs(targets(2) - keras.ops.convert_to_numpy(fake)).mean(), rel=1e-5)
 
 

@@ -44,3 +44,12 @@ def test_importing_the_package_costs_next_to_nothing_over_keras():
     )
     seconds, modules = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()[-2:]
     assert float(seconds) < 0.1 and modules == "[]"
+
+
+def test_no_test_imports_another_test_or_a_benchmark():
+    """What several need is in `tests/support`; the benchmarks' own tests are another matter."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        text = path.read_text("utf-8")
+        assert not re.search(r"^(from|import) tests(\.\w+)*\.?( import)? ?test_", text, re.MULTILINE), path.name
+        benchmark = re.search(r"^(from|import) benchmarks", text, re.MULTILINE)
+        assert not benchmark or path.name == "test_benchmarks.py", path.name
