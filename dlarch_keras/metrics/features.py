@@ -108,8 +108,8 @@ def generation_scores(x, dataset="mnist"):
         dataset: "mnist" or "fashion_mnist", which they should be like.
     """
     real = reference(dataset)
-    x = validation.array("x", x, (IMAGES, *SHAPE), 0, 1)
+    features, logits = _outputs(validation.array("x", x, (IMAGES, *SHAPE), 0, 1), dataset)
     return {
-        "Fréchet distance": frechet_distance(image_features(x, dataset), (real.mean, real.covariance)),
-        "effective classes": effective_classes(class_probabilities(x, dataset).argmax(axis=1), 10),
+        "Fréchet distance": frechet_distance(features, (real.mean, real.covariance)),
+        "effective classes": effective_classes(logits.argmax(axis=1), 10),
     }
