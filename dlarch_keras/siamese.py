@@ -97,7 +97,7 @@ class SiameseNetwork(Model):
         if a.shape != b.shape:
             raise ValueError(f"`x` must hold two arrays of one shape, got {tuple(a.shape)} and {tuple(b.shape)}.")
         if y is not None:
-            validation.pair_labels("y", y, a.shape[0])
+            validation.binary_labels("y", y, a.shape[0], "0 (similar) or 1 (dissimilar)")
 
     def _checked_x(self, name, x):
         return validation.data(name, x, (None, *self.embedding.input_shape[1:]), self.data_range)

@@ -155,16 +155,17 @@ def groups(name, value, y):
     return np.unique(value[first], return_inverse=True)[1]
 
 
-def pair_labels(name, value, count):
-    """Return what says of each pair whether it is a similar one as a NumPy array, or raise a `ValueError`.
+def binary_labels(name, value, count, meaning):
+    """Return labels of two kinds as a NumPy array of the type they came in, or raise a `ValueError`.
 
     Args:
         name: the argument's name, for the message.
-        value: `(count,)`, numbers or booleans, 0 = similar, 1 = dissimilar; or a `keras.KerasTensor` of such a form,
-            which comes back as it is.
-        count: number of pairs.
+        value: `(count,)`, numbers or booleans, 0 and 1; or a `keras.KerasTensor` of such a form, which comes back as
+            it is.
+        count: number of labels.
+        meaning: of both, such as "0 (similar) or 1 (dissimilar)", for the message.
     """
-    expected = f"`{name}` must hold 0 (similar) or 1 (dissimilar) for each of {count} pairs"
+    expected = f"`{name}` must hold {meaning} for each of {count}"
     value = _as_array(value, expected)
     if tuple(value.shape) not in ((count,), (None,)):
         raise ValueError(f"{expected}, got shape {tuple(value.shape)}.")

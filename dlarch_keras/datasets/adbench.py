@@ -3,7 +3,6 @@
 import numpy as np
 
 from dlarch_keras.datasets.files import find_file, read_npz
-from dlarch_keras.metrics.detection import zeros_and_ones
 
 from ..core import validation
 
@@ -57,7 +56,7 @@ def one_class_split(x, y, seed=0):
         raise ValueError(f"`x` must be an array: {error}") from error
     if x.ndim < 1:
         raise ValueError("`x` must hold rows, got a single number.")
-    y = zeros_and_ones("y", y, len(x))
+    y = validation.binary_labels("y", y, len(x), "0 (normal) or 1 (anomaly)")
     validation.non_negative_int("seed", seed)
     normal = np.flatnonzero(y == 0)
     anomalies = len(y) - len(normal)

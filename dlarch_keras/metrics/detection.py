@@ -112,19 +112,8 @@ def cost_curve(scores, labels, amounts, cost_per_alert):
 
 def _scores_and_labels(scores, labels):
     scores = validation.array("scores", scores, (None,)).astype("float64")
-    return scores, zeros_and_ones("labels", labels, len(scores)).astype("int64")
-
-
-def zeros_and_ones(name, value, n):
-    """Return `n` labels, 0 (normal) and 1 (anomaly), as an array of the type they came in, or raise a `ValueError`."""
-    expected = f"`{name}` must hold 0 (normal) or 1 (anomaly) for each of {n} rows"
-    try:
-        labels = np.asarray(value)
-    except ValueError as error:  # rows of unequal length
-        raise ValueError(f"{expected}, got a {type(value).__name__}: {error}") from error
-    if labels.shape != (n,) or labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
-        raise ValueError(f"{expected}, got {labels.dtype} of shape {labels.shape}: {labels!s:.40}.")
-    return labels
+    labels = validation.binary_labels("labels", labels, len(scores), "0 (normal) or 1 (anomaly)")
+    return scores, labels.astype("int64")
 
 
 def _groups(name, values, n):

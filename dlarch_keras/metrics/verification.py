@@ -151,7 +151,8 @@ def group_interval(statistic, groups, *arrays, level=0.95, resamples=1000, seed=
 
 def _pairs(distances, different):
     distances = validation.array("distances", distances, (None,), minimum=0).astype("float64")
-    different = validation.pair_labels("different", different, len(distances)).astype(bool)
+    meaning = "0 (similar) or 1 (dissimilar)"
+    different = validation.binary_labels("different", different, len(distances), meaning).astype(bool)
     if different.all() or not different.any():
         raise ValueError(f"`different` must hold pairs of both kinds, got only {int(different[0])}.")
     return distances, different
