@@ -10,6 +10,7 @@ from scipy.stats import entropy
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
 
 from ..core import validation
 
@@ -84,10 +85,11 @@ def kernel_distance(features, reference, subsets=100, subset_size=1000, seed=0):
     reference = _rows("reference", reference, features.shape[1]).astype("float64")
     size = min(validation.positive_int("subset_size", subset_size, 2), len(features), len(reference))
     rng = validation.random("seed", seed)
-    distances = [
-        _squared_mmd(*(rows[rng.choice(len(rows), size, replace=False)] for rows in (features, reference)))
-        for _ in range(validation.positive_int("subsets", subsets))
-    ]
+    with threadpool_limits(1):  # the products are small: threads would wait for each other
+        distances = [
+            _squared_mmd(*(rows[rng.choice(len(rows), size, replace=False)] for rows in (features, reference)))
+            for _ in range(validation.positive_int("subsets", subsets))
+        ]
     return float(np.mean(distances)), float(np.std(distances))
 
 
