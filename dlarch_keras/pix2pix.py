@@ -175,11 +175,9 @@ def patch_discriminator(image_shape, channels, filters=(32, 64, 128), seed=None)
 
 
 def _convolve(layer, x, filters, strides, normalize, seeds):
-    """A 4×4 convolution with He weights, instance normalisation or a bias, and leaky ReLU.
+    """A 4×4 convolution with He weights, instance normalisation (Ulyanov et al. 2016) or a bias, and leaky ReLU.
 
-    Each image is normalised by itself (Ulyanov et al. 2016), in training and afterwards: that is what batch
-    normalisation amounts to in the paper, where a batch is one image. One that has shrunk to a single pixel is left as
-    it is: normalised, nothing but 0 would remain of it.
+    In the paper, too, each image is normalised by itself: its batches are one image. A single pixel would become 0.
     """
     he = keras.initializers.HeNormal(next(seeds))
     x = layer(filters, 4, strides, "same", use_bias=not normalize, kernel_initializer=he)(x)

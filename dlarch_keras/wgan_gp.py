@@ -68,13 +68,8 @@ class WGANGP(GAN):
         )
         apply_gradients(self.optimizer["generator"], gradients, self.generator.trainable_variables)
         self.update_average()
-        discriminator_loss, penalty = (sum(values) / self.discriminator_steps for values in (losses, penalties))
-        return self.log(
-            count,
-            generator_loss=generator_loss,
-            discriminator_loss=discriminator_loss,
-            gradient_penalty=penalty,
-        )
+        loss, penalty = (sum(values) / self.discriminator_steps for values in (losses, penalties))
+        return self.log(count, generator_loss=generator_loss, discriminator_loss=loss, gradient_penalty=penalty)
 
     def discriminator_step(self, real, condition):
         """One step of the discriminator: its loss and its gradient penalty, two scalars."""
