@@ -71,9 +71,12 @@ if __name__ == "__main__":
     for loss in architectures.LOSSES:
         make = functools.partial(architectures.small_siamese, loss, batch_normalization=False)
         cases[f"Siamese, {loss}"] = architectures.Architecture(make, architectures.labelled)
+    # A bias before BatchNorm has a gradient of 0 in theory and rounding noise in practice, which Adam scales up.
+    del cases["Siamese"]
     for name, (make, data) in cases.items():
         model = given_weights(make())
-        traces[name] = trace(compiled(model, rates=(1e-2, 1e-2)), *data(80))
+        # Small steps: with large ones, rounding grows to a difference that depends on the processor.
+        traces[name] = trace(compiled(model, rates=(1e-3, 1e-3)), *data(80))
     np.savez(
         sys.argv[1], **{f"{model}/{key}": value for model, values in traces.items() for key, value in values.items()}
     )
