@@ -250,9 +250,9 @@ def test_streams_of_bad_batches_are_refused(name):
     model = ARCHITECTURES[name].make()
     for bad in (x[..., 0], np.concatenate([x, x], axis=-1), (x * 255).astype("uint8")):
         batch = (bad,) if y is None else (bad, y)
-        for method in (model.fit, model.evaluate):
+        for method in ("fit", "evaluate"):  # each of a new model: Keras on JAX loses the weights where a step fails
             with pytest.raises(ValueError, match="`x` must"):
-                method(Batches(*batch), verbose=0)
+                getattr(ARCHITECTURES[name].make(), method)(Batches(*batch), verbose=0)
     if y is not None:
         for bad in ((x,), (x, y[:, None]), (x, y, np.ones(8, "float32")))[: 3 - model.takes_sample_weight]:
             with pytest.raises(ValueError, match=r"`(y|sample_weight)`.* must"):
