@@ -2,23 +2,24 @@
 
 import importlib
 
+# Not lazy: what keras.saving.load_model must find in a file.
+from .autoencoder import Autoencoder
+from .conditional_vae import ConditionalVAE
+from .denoising_autoencoder import DenoisingAutoencoder
+from .gan import GAN
+from .networks import upscaling
+from .one_shot.losses import NTXentLoss, TripletLoss
+from .pix2pix import Pix2Pix
+from .siamese import ContrastiveLoss, SiameseNetwork
+from .srgan import SRGAN
+from .vae import VAE
+from .wgan_gp import WGANGP
+
 _MODULE_OF = {
     "AnomalyDetector": "anomaly_detection",
-    "Autoencoder": "autoencoder",
     "BalancedBatches": "datasets.balanced_batches",
-    "ConditionalVAE": "conditional_vae",
-    "ContrastiveLoss": "siamese",
-    "DenoisingAutoencoder": "denoising_autoencoder",
-    "GAN": "gan",
     "ImageAnomalyDetector": "anomaly_detection",
-    "NTXentLoss": "one_shot.losses",
-    "Pix2Pix": "pix2pix",
-    "SRGAN": "srgan",
-    "SiameseNetwork": "siamese",
     "SignatureVerifier": "signature_verification",
-    "TripletLoss": "one_shot.losses",
-    "VAE": "vae",
-    "WGANGP": "wgan_gp",
     "equal_error_rate": "metrics.verification",
     "error_rates": "metrics.verification",
     "frechet_distance": "metrics.generation",
@@ -33,11 +34,25 @@ _MODULE_OF = {
     "train_signature_network": "signature_verification",
 }
 
-__all__ = list(_MODULE_OF)
+__all__ = [
+    "GAN",
+    "SRGAN",
+    "VAE",
+    "WGANGP",
+    "Autoencoder",
+    "ConditionalVAE",
+    "ContrastiveLoss",
+    "DenoisingAutoencoder",
+    "NTXentLoss",
+    "Pix2Pix",
+    "SiameseNetwork",
+    "TripletLoss",
+    *_MODULE_OF,
+]
 
 
 def __getattr__(name):
-    # Lazy: importing the package costs nothing, and one architecture does not import the others.
+    # Lazy: pandas, scikit-learn and matplotlib are loaded by whoever needs them.
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)

@@ -15,6 +15,8 @@ from .core import Model, apply_gradients, forward, validation, value_and_grad
 class Autoencoder(Model):
     """Learns `decoder(encoder(x)) ≈ x` by minimising the reconstruction loss, a mean over elements.
 
+    `fit(x)`; or `fit(x, y)` to learn another target of the shape of `x`.
+
     Args:
         encoder: built `keras.Model`, `(n, *shape)` → `(n, latent_dim)`.
         decoder: built `keras.Model`, `(n, latent_dim)` → `(n, *shape)`: pixels under "mse", logits under
@@ -90,8 +92,8 @@ class Autoencoder(Model):
         return ((x - self.reconstruct(x)) ** 2).reshape(len(x), -1).mean(axis=1)
 
     def check_data(self, x, y=None):
-        self._checked_x(x)
-        validation.target_is_input("y", y, x)
+        x = self._checked_x(x)
+        return x, None if y is None else validation.data("y", y, x.shape, self.data_range)
 
     def _checked_x(self, x):
         return validation.data("x", x, (None, *self.encoder.input_shape[1:]), self.data_range)

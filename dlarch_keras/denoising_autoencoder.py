@@ -24,24 +24,22 @@ class DenoisingAutoencoder(Autoencoder):
         corruption: a layer that acts in training only, such as `GaussianCorruption(0.5)`.
 
     Raises:
-        ValueError: for networks that do not fit each other or the loss, or a `corruption` that is not a layer.
+        ValueError: for networks that do not fit each other or the loss, a `corruption` that is not a layer, or one that
+            returns data of another range.
     """
 
     def __init__(self, encoder, decoder, corruption, reconstruction_loss="mse", data_range=(0, 1), **kwargs):
         super().__init__(encoder, decoder, reconstruction_loss, data_range, **kwargs)
         if not isinstance(corruption, keras.layers.Layer):
             raise ValueError(f"`corruption` must be a keras.layers.Layer, got {type(corruption).__name__}.")
+        if (returned := getattr(corruption, "data_range", self.data_range)) not in (None, self.data_range):
+            raise ValueError(f"`corruption` must return data in {self.data_range}, got one with data_range={returned}.")
         if not corruption.built:
             corruption.build(encoder.input_shape)
         self.corruption = corruption
 
     def call(self, x, training=False):
         return super().call(self.corruption(x, training=training), training=training)
-
-    def check_data(self, x, y=None):
-        x = self._checked_x(x)
-        if y is not None:
-            validation.data("y", y, x.shape, self.data_range)
 
 
 class Corruption(keras.layers.Layer):
@@ -74,18 +72,18 @@ class Corruption(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("dlarch_keras")
 class GaussianCorruption(Corruption):
-    """Adds independent normal noise to every element, and clips pixels to [0, 1].
+    """Adds independent normal noise to every element, and clips the result to the range of the data.
 
     Args:
         stddev: standard deviation of the noise; or a pair (low, high), from which each example draws its own.
-        clip: whether to clip to [0, 1]; False for table rows.
+        data_range: (low, high) to clip to, as the model's; None for table rows, which are not clipped.
         seed: integer, or None for other noise in each process.
 
     Raises:
         ValueError: for a standard deviation below 0, or a pair in the wrong order.
     """
 
-    def __init__(self, stddev, clip=True, seed=None, **kwargs):
+    def __init__(self, stddev, data_range=(0, 1), seed=None, **kwargs):
         super().__init__(seed, **kwargs)
         if isinstance(stddev, (list, tuple)) and len(stddev) == 2:
             self.stddev = low, high = tuple(validation.number("stddev", bound) for bound in stddev)
@@ -93,7 +91,7 @@ class GaussianCorruption(Corruption):
                 raise ValueError(f"`stddev` must be a number, or a pair (low, high) in this order, got {stddev!r}.")
         else:
             self.stddev = validation.number("stddev", stddev)
-        self.clip = clip
+        self.data_range = validation.data_range(data_range)
 
     def corrupt(self, x):
         noise = keras.random.normal(keras.ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
@@ -102,10 +100,10 @@ class GaussianCorruption(Corruption):
             one_each = (keras.ops.shape(x)[0],) + (1,) * (len(x.shape) - 1)
             stddev = keras.random.uniform(one_each, *stddev, dtype=x.dtype, seed=self.seed_generator)
         noisy = x + stddev * noise
-        return keras.ops.clip(noisy, 0, 1) if self.clip else noisy
+        return keras.ops.clip(noisy, *self.data_range) if self.data_range else noisy
 
     def get_config(self):
-        return {**super().get_config(), "stddev": self.stddev, "clip": self.clip}
+        return {**super().get_config(), "stddev": self.stddev, "data_range": self.data_range}
 
 
 class RandomElements(Corruption):
@@ -139,14 +137,24 @@ class MaskingCorruption(RandomElements):
 
 @keras.saving.register_keras_serializable("dlarch_keras")
 class SaltAndPepperCorruption(RandomElements):
-    """Sets a random share `rate` of the elements to 0 or 1, by the toss of a fair coin.
+    """Sets a random share `rate` of the elements to the lowest or the highest value, by the toss of a fair coin.
 
     Args:
         rate: probability of each element to be hit, in [0, 1].
+        data_range: (low, high) of the data, as the model's.
         seed: integer, or None for other noise in each process.
     """
 
+    def __init__(self, rate, data_range=(0, 1), seed=None, **kwargs):
+        super().__init__(rate, seed, **kwargs)
+        self.data_range = validation.data_range(data_range)
+        if self.data_range is None:
+            raise ValueError("`data_range` must be a pair (low, high): salt and pepper are its ends, got None.")
+
     def corrupt(self, x):
-        uniform = self.uniform(x)
-        salted = keras.ops.where(uniform < self.rate / 2, keras.ops.ones_like(x), x)
-        return keras.ops.where(uniform >= 1 - self.rate / 2, keras.ops.zeros_like(x), salted)
+        uniform, (low, high) = self.uniform(x), self.data_range
+        salted = keras.ops.where(uniform < self.rate / 2, keras.ops.full_like(x, high), x)
+        return keras.ops.where(uniform >= 1 - self.rate / 2, keras.ops.full_like(x, low), salted)
+
+    def get_config(self):
+        return {**super().get_config(), "data_range": self.data_range}

@@ -8,6 +8,7 @@ GAN training", ICLR 2019.
 """
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from .core import Model, apply_gradients, forward, validation, value_and_grad
@@ -32,7 +33,7 @@ class GAN(Model):
             `[(n, *shape), (n, condition_dim)]` → `(n, 1)`.
         label_smoothing: taken off the target of real examples only (Salimans et al. 2016), in [0, 1).
         ema_decay: of the moving average of the generator's weights that `generate` uses, in [0, 1); 0 for no average.
-            It starts from the weights at construction: load others before you build the GAN.
+            Where you give the generator other weights, it starts anew from those.
         data_range: (low, high) of the data, (-1, 1) for a generator that ends in tanh; None for points and table rows.
         seed: integer, or None for different noise in each process.
 
@@ -59,8 +60,9 @@ class GAN(Model):
         self.latent_dim = generator.inputs[0].shape[-1]
         self.condition_dim = generator.inputs[1].shape[-1] if len(generator.inputs) > 1 else 0  # classes or attributes
         self.averaged_generator = keras.models.clone_model(generator)
-        self.averaged_generator.set_weights(generator.get_weights())
         self.averaged_generator.trainable = False
+        self.seen = self.add_weight((len(generator.weights),), trainable=False, name="seen")
+        self.follow_generator()
 
     def train_step(self, data):
         real, y, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -104,6 +106,22 @@ class GAN(Model):
         share = ops.maximum(1.0 - self.ema_decay, 9.0 / (9.0 + step))
         for average, variable in zip(self.averaged_generator.weights, self.generator.weights):
             average.assign(average + ops.cast(share, average.dtype) * (variable - average))
+        self.seen.assign(self.first_weights())
+
+    def follow_generator(self):
+        """Start the average anew from the generator, where that was given other weights since the last step."""
+        first = ops.convert_to_numpy(self.first_weights())
+        if not np.array_equal(first, ops.convert_to_numpy(self.seen)):
+            self.averaged_generator.set_weights(self.generator.get_weights())
+            self.seen.assign(first)
+
+    def first_weights(self):
+        """The first number of each of the generator's weights, by which it is known again."""
+        return ops.stack([ops.cast(ops.reshape(weight, (-1,))[0], "float32") for weight in self.generator.weights])
+
+    def make_train_function(self, force=False):
+        self.follow_generator()
+        return super().make_train_function(force)
 
     def sample_noise(self, count, training=True):
         """Codes from the prior; outside training always the same ones, so that held-out losses are comparable."""
@@ -139,8 +157,14 @@ class GAN(Model):
         """Examples for given codes, by the averaged generator: `(n, latent_dim)` → `(n, *shape)`, NumPy."""
         z = validation.array("z", z, (None, self.latent_dim))
         condition = validation.condition("condition", condition, self.condition_dim, len(z))
+        self.follow_generator()
         outputs = forward(self.averaged_generator if self.ema_decay else self.generator, join(z, condition))
         return outputs.clip(*self.data_range) if self.data_range else outputs
+
+    @property
+    def inputs(self):
+        """What `call` takes, symbolically."""
+        return self.discriminator.inputs if self.condition_dim else self.discriminator.inputs[0]
 
     @property
     def min_batch_size(self):
@@ -149,10 +173,7 @@ class GAN(Model):
 
     def check_data(self, x, y=None):
         x = validation.data("x", x, self.generator.output_shape, self.data_range)
-        validation.condition("y", y, self.condition_dim, x.shape[0])
-
-    def check_inputs(self, inputs):
-        self.check_data(*validation.inputs("x", inputs, self.condition_dim))
+        return x, validation.labels_or_attributes("y", y, self.condition_dim, x.shape[0])
 
 
 def cross_entropy(target, logits):

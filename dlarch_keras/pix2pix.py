@@ -102,13 +102,14 @@ class Pix2Pix(Model):
 
     def translate(self, x):
         """The generator's images of sources: `(n, height, width, c)` → `(n, height, width, channels)`, NumPy."""
-        self.check_data(x)
+        x, _ = self.check_data(x)
         return forward(self.generator, x, batch_size=64)
 
     def check_data(self, x, y=None):
         x = validation.data("x", x, self.generator.input_shape, self.data_range)
         if y is not None:
-            validation.data("y", y, (x.shape[0], *self.generator.output_shape[1:]), self.data_range)
+            y = validation.data("y", y, (x.shape[0], *self.generator.output_shape[1:]), self.data_range)
+        return x, y
 
 
 def cross_entropy(target, logits):
@@ -134,7 +135,7 @@ def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), output_act
         `keras.Model`: `(n, *image_shape)` → `(n, height, width, channels)`.
     """
     seeds = seed_stream(seed)
-    height, width, _ = image_shape
+    height, width, _ = image_shape = validation.image_shape("image_shape", image_shape)
     inputs = keras.Input(image_shape)
     x = inputs
     encoded = []
@@ -164,7 +165,8 @@ def patch_discriminator(image_shape, channels, filters=(32, 64, 128), seed=None)
         `keras.Model`: `[(n, *image_shape), (n, height, width, channels)]` → `(n, rows, columns, 1)`, logits.
     """
     seeds = seed_stream(seed)
-    source, image = keras.Input(image_shape, name="source"), keras.Input((*image_shape[:2], channels), name="image")
+    height, width, _ = image_shape = validation.image_shape("image_shape", image_shape)
+    source, image = keras.Input(image_shape, name="source"), keras.Input((height, width, channels), name="image")
     x = layers.Concatenate()([source, image])
     for number, count in enumerate(filters, 1):
         strides = 2 if number < len(filters) else 1

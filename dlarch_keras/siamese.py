@@ -20,7 +20,8 @@ class SiameseNetwork(Model):
     Trained on a batch `(x, y)` with class labels y it embeds each example once and compares all pairs of the batch:
     n (n - 1) / 2 comparisons for the price of n. `BalancedBatches` makes batches in which every class has its like.
     Trained on plain pairs `((a, b), y)`, y = 0 similar, 1 dissimilar, both towers are one pass of the same network.
-    It logs `loss`. `predict(x)` gives embeddings, `predict((a, b))` distances.
+    It logs `loss`, the mean over the examples that have another to be compared with: NaN where no batch had any.
+    `predict(x)` gives embeddings, `predict((a, b))` distances.
 
     Args:
         embedding: built `keras.Model`, `(n, *shape)` → `(n, d)`.
@@ -49,20 +50,25 @@ class SiameseNetwork(Model):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         loss, gradients = value_and_grad(lambda: self.compute_batch_loss(x, y, training=True), self.trainable_variables)
         apply_gradients(self.optimizer, gradients, self.trainable_variables)
-        return self.log(ops.shape(y)[0], loss=loss)
+        return self.log(self.count_compared(x, y), loss=loss)
 
     def compute_batch_loss(self, x, y, training=False):
         """Loss of a batch, a scalar: of all its pairs, or of plain ones; plus the layers' own losses."""
         outputs = self(x, training=training)
-        if _is_pair(x):
-            distances, different = outputs, y
-        else:
-            distances, different = all_to_all(outputs), y[:, None] != y[None]
-        return self.loss(distances, different) + sum(self.losses)
+        distances = outputs if self._is_pair(x) else all_to_all(outputs)
+        return self.loss(distances, self.is_different(x, y)) + sum(self.losses)
+
+    def is_different(self, x, y):
+        """Which pairs are dissimilar: the `y` of plain pairs, or `(n, n)`, all labels of a batch compared."""
+        return y if self._is_pair(x) else y[:, None] != y[None]
+
+    def count_compared(self, x, y):
+        """How many examples of a batch the loss says something about: its weight in the epoch's mean."""
+        return ops.shape(y)[0] if self._is_pair(x) else ops.sum(self.loss.compared(self.is_different(x, y)))
 
     def call(self, x, training=False):
         """Embeddings of a batch, `(n, d)`; of pairs `(a, b)` their distances, `(n,)`."""
-        if not _is_pair(x):
+        if not self._is_pair(x):
             return ops.cast(self.embedding(x, training=training), "float32")
         count = ops.shape(x[0])[0]
         both = self.embedding(ops.concatenate(x), training=training)
@@ -70,7 +76,7 @@ class SiameseNetwork(Model):
 
     def test_step(self, data):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self.log(ops.shape(y)[0], loss=self.compute_batch_loss(x, y))
+        return self.log(self.count_compared(x, y), loss=self.compute_batch_loss(x, y))
 
     def embed(self, x, batch_size=1024):
         """Embeddings of `x`: `(n, *shape)` → `(n, d)`, NumPy, float32; `batch_size` examples in memory at a time."""
@@ -84,11 +90,9 @@ class SiameseNetwork(Model):
         return np.linalg.norm(self.embed(a) - self.embed(b), axis=1)
 
     def check_data(self, x, y=None):
-        if not _is_pair(x):
+        if not self._is_pair(x):
             x = self._checked_x("x", x)
-            if y is not None:
-                validation.labels("y", y, x.shape[0])
-            return
+            return x, None if y is None else validation.labels("y", y, x.shape[0])
         if not self.loss.takes_pairs:
             raise ValueError(
                 f"`x` must be one array with class labels `y`, got a pair: {type(self.loss).__name__} compares a batch."
@@ -96,15 +100,15 @@ class SiameseNetwork(Model):
         a, b = (self._checked_x(f"x[{number}]", part) for number, part in enumerate(x))
         if a.shape != b.shape:
             raise ValueError(f"`x` must hold two arrays of one shape, got {tuple(a.shape)} and {tuple(b.shape)}.")
-        if y is not None:
-            validation.binary_labels("y", y, a.shape[0], "0 (similar) or 1 (dissimilar)")
+        different = "0 (similar) or 1 (dissimilar)"
+        return (a, b), None if y is None else validation.binary_labels("y", y, a.shape[0], different)
+
+    def _is_pair(self, x):
+        """Whether `x` is two batches, and not one of two examples."""
+        return isinstance(x, (list, tuple)) and len(x) == 2 and np.ndim(x[0]) == len(self.embedding.input_shape)
 
     def _checked_x(self, name, x):
         return validation.data(name, x, (None, *self.embedding.input_shape[1:]), self.data_range)
-
-
-def _is_pair(x):
-    return isinstance(x, (list, tuple)) and len(x) == 2
 
 
 class PairLoss:
@@ -116,6 +120,10 @@ class PairLoss:
     """
 
     takes_pairs = False  # whether plain pairs will do, or the loss compares the pairs of a batch with each other
+
+    def compared(self, different):
+        """1 for the examples of a batch that the loss says something about, 0 for others: `(n, n)` → `(n,)`."""
+        return ops.max(similar_pairs(ops.cast(different, "float32")), axis=-1)  # those that have their like
 
     def get_config(self):
         return dict(vars(self))
@@ -148,14 +156,18 @@ class ContrastiveLoss(PairLoss):
         pull = ops.square(distances) / 2
         push = ops.square(ops.relu(self.margin - distances)) / 2
         losses = (1 - different) * pull + different * push
-        return (
-            ops.mean(losses) if len(losses.shape) == 1 else weighted_mean(losses, different + similar_pairs(different))
-        )
+        if len(losses.shape) == 1:
+            return ops.mean(losses)
+        return weighted_mean(losses, different + similar_pairs(different))
+
+    def compared(self, different):
+        different = ops.cast(different, "float32")
+        return ops.max(different + similar_pairs(different), axis=-1)  # all, of two examples or more
 
 
 def similar_pairs(different):
     """1 for the similar pairs of a batch, an example with itself left out: `(n, n)`."""
-    return 1 - different - ops.eye(ops.shape(different)[0])
+    return 1 - different - ops.eye(ops.shape(different)[0], dtype="float32")
 
 
 def weighted_mean(values, weights):

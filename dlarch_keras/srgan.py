@@ -131,6 +131,7 @@ class SRGAN(Model):
             y = validation.array("y", y, (x.shape[0], *sides, x.shape[-1]), 0, 1)
             for network in filter(None, (self.discriminator, self.features)):  # which may ask for patches of one size
                 validation.array("y", y, network.input_shape)
+        return x, y
 
 
 def cross_entropy(target, logits):
@@ -158,6 +159,7 @@ def subpixel_generator(channels=1, scale=3, filters=32, blocks=4, seed=None):
     """
     from .networks.upscaling import DepthToSpace
 
+    validation.channels_last()
     scale = validation.positive_int("scale", scale, 2)
     seeds = seed_stream(seed)
 

@@ -20,8 +20,9 @@ class VAE(Model):
 
     What it logs is in nats per image, summed over elements and averaged over images, and adds up:
     `loss = reconstruction_loss + beta * kl_loss`, without the warm-up; the layers' own losses count in the gradient
-    only. Held-out data is scored with noise that stays the same from call to call. Networks with a second input,
-    `(n, condition_dim)`, make it a model of images given a condition, see `ConditionalVAE`.
+    only. Held-out data is scored with noise that stays the same from call to call. `fit(x, y)` learns p(y | x) of
+    another target than the input, such as clean images of noisy ones. Networks with a second input,
+    `(n, condition_dim)`, make it a model of images given a condition, see `ConditionalVAE`, and y is that.
 
     Args:
         encoder: built `keras.Model`, `(n, *shape)` → `[z_mean, z_log_var]`, each `(n, latent_dim)`.
@@ -82,15 +83,17 @@ class VAE(Model):
     def compute_batch_losses(self, x, y=None, sample_weight=None, training=False):
         """Reconstruction loss and KL term of a batch, two scalars in nats per image."""
         condition = condition_rows(y, self.condition_dim)
+        target = x if y is None or self.condition_dim else y
+        x, target = ops.cast(x, "float32"), ops.cast(target, "float32")
         seed = self.seed_generator if training else 0  # held-out scores must not change from call to call
-        x = ops.cast(x, "float32")
         if self.likelihood == "bernoulli":
-            x = ops.cast(keras.random.uniform(ops.shape(x), seed=seed) < x, "float32")
+            uniform = keras.random.uniform(ops.shape(x), dtype="float32", seed=seed)
+            x, target = ops.cast(uniform < x, "float32"), ops.cast(uniform < target, "float32")
         z_mean, z_log_var = self.encoder(join(x, condition), training=training)
         z_mean, z_log_var = ops.cast(z_mean, "float32"), ops.cast(z_log_var, "float32")
-        noise = keras.random.normal(ops.shape(z_mean), seed=seed if training else 1)
+        noise = keras.random.normal(ops.shape(z_mean), dtype="float32", seed=seed if training else 1)
         z = z_mean + ops.exp(0.5 * z_log_var) * noise
-        reconstruction = -self.log_probability(x, self.decoder(join(z, condition), training=training))
+        reconstruction = -self.log_probability(target, self.decoder(join(z, condition), training=training))
         weights = 1.0 if sample_weight is None else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
         return ops.mean(weights * reconstruction), ops.mean(weights * kl_divergence(z_mean, z_log_var))
 
@@ -177,12 +180,8 @@ class VAE(Model):
     def check_data(self, x, y=None):
         x = validation.data("x", x, self.decoder.output_shape, self.data_range)
         if self.condition_dim:
-            validation.condition("y", y, self.condition_dim, x.shape[0])
-        else:
-            validation.target_is_input("y", y, x)
-
-    def check_inputs(self, inputs):
-        self.check_data(*validation.inputs("x", inputs, self.condition_dim))
+            return x, validation.labels_or_attributes("y", y, self.condition_dim, x.shape[0])
+        return x, None if y is None else validation.data("y", y, x.shape, self.data_range)
 
 
 def kl_divergence(z_mean, z_log_var):

@@ -25,7 +25,7 @@ def row_autoencoder(width, latent_dim, hidden_units, noise, seed):
     latent_dim = int(latent_dim or -(-width // 2))
     keras.config.set_dtype_policy("float32")
     try:
-        corruption = GaussianCorruption(noise, clip=False, seed=next(seeds))
+        corruption = GaussianCorruption(noise, data_range=None, seed=next(seeds))
         encoder = dense_encoder((width,), latent_dim, hidden_units, "silu", seed=seeds)
         decoder = dense_decoder((width,), latent_dim, hidden_units[::-1], "silu", output_activation=None, seed=seeds)
         return DenoisingAutoencoder(encoder, decoder, corruption, data_range=None)

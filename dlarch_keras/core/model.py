@@ -29,6 +29,7 @@ import keras
 import numpy as np
 
 from . import distribution, validation
+from .inputs import first_batch, is_stream
 from .optimizers import CompositeOptimizer, composite
 from .saving import Saving
 from .steps import for_trainer
@@ -39,7 +40,7 @@ class Model(Saving, keras.Model):
 
     A subclass takes built networks (functional models, or others that begin with a `keras.Input`), keeps every
     argument of its constructor as an attribute of the same name, and can then be saved and loaded, optimizers and
-    random state included. `check_data` is the door: override it to say what good data is.
+    random state included. `check_data` is the door: override it to say what good data is, and to make arrays of it.
     """
 
     networks_with_optimizers = ()  # attributes that hold networks which have an optimizer each
@@ -47,16 +48,30 @@ class Model(Saving, keras.Model):
     takes_sample_weight = True  # sample_weight and class_weight
     target_is_input = False  # whether fit(x, sample_weight=w) may stand for fit(x, x, sample_weight=w)
     min_batch_size = 1  # examples
+    condition_dim = 0  # classes or attributes that the networks are told besides
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        validation.channels_last()
+        self.trackers = {}
+        self.built = True  # the networks come with their variables
 
     def track(self, *names):
         """Keep the epoch mean of values of these names, for `log`."""
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.trackers |= {name: keras.metrics.Mean(name=name) for name in names if name not in self.trackers}
 
     def log(self, count, **values):
         """Add a step's values, each a mean over `count` examples, to the epoch's: what `train_step` returns."""
         for name, value in values.items():
             self.trackers[name].update_state(value, sample_weight=count)
         return {name: self.trackers[name].result() for name in values}
+
+    def get_metrics_result(self):
+        """The epoch's means, NaN for what no batch had any examples of: Keras's 0 would win early stopping."""
+        return {
+            name: value if name not in self.trackers or self.trackers[name].count > 0 else math.nan
+            for name, value in super().get_metrics_result().items()
+        }
 
     def compile(self, optimizer="adam", loss=None, **kwargs):
         """Choose the optimizer, or one for each network.
@@ -83,8 +98,10 @@ class Model(Saving, keras.Model):
             super().compile(optimizer, **kwargs)
             if not self.optimizer.built:
                 self.optimizer.build(self.trainable_variables)
-        if not self.built:
-            self.build()
+        if self.inputs is not None:
+            self.build(
+                keras.tree.map_structure(lambda tensor: tensor.shape, self.inputs)
+            )  # what tf.saved_model asks for
         self.train_step, self.test_step = for_trainer(self, "train_step"), for_trainer(self, "test_step")
         # Such a layer may be called several times within a loss; torch must be told that it assigns its kernel.
         normalizing = keras.layers.SpectralNormalization
@@ -92,7 +109,7 @@ class Model(Saving, keras.Model):
         # Keras's own epoch mean of `loss` would stand beside the one that train_step keeps.
         self._loss_tracker = None
 
-    def build(self, input_shape=None):
+    def build(self, input_shape):
         """Nothing to create: the networks come with their variables."""
 
     def optimizer_of(self, variables):
@@ -121,12 +138,14 @@ class Model(Saving, keras.Model):
         if kwargs.get("class_weight") is not None:
             self._check_class_weight(x, y)
         x, y = self._checked(x, y, kwargs.get("sample_weight"))
-        if not validation.is_stream(x):
+        if not is_stream(x):
             self._check_batch_size(x, batch_size, 1 - validation_split)
-        if validation_data is not None and not validation.is_stream(validation_data):
-            val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
+        if validation_data is not None:
+            parts = (validation_data,) if is_stream(validation_data) else validation_data
+            val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(parts)
             val_x, val_y = self._checked(val_x, val_y, val_weight)
-            validation_data = keras.utils.pack_x_y_sample_weight(val_x, val_y, val_weight)
+            is_data = is_stream(val_x)  # which Keras takes by itself only
+            validation_data = val_x if is_data else keras.utils.pack_x_y_sample_weight(val_x, val_y, val_weight)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = [*keras.tree.flatten(callbacks or []), FiniteLosses()]
         return super().fit(
@@ -145,26 +164,56 @@ class Model(Saving, keras.Model):
         """Epoch means on held-out data, as `keras.Model.evaluate` gives them, after `check_data`."""
         if not kwargs.get("_use_cached_eval_dataset"):  # fit has checked its validation data already
             x, y = self._checked(x, y, sample_weight)
-        if not validation.is_stream(x):
+        if not is_stream(x):
             distribution.check_batches(self, x, batch_size)
         return super().evaluate(x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """The model's output for `x`, as `keras.Model.predict` gives it, after `check_inputs`."""
-        if not validation.is_stream(x):
-            self.check_inputs(x)
+        if is_stream(x):
+            batch, x = first_batch(x)
+            if batch is not None:
+                self.check_inputs(self._inputs_of(batch))
+        else:
+            x = self.check_inputs(x)
         return super().predict(x, *args, **kwargs)
 
-    def check_data(self, x, y=None):
-        """Raise a `ValueError` that names the argument unless `x` (and `y`) can be trained on. Override it.
+    def predict_step(self, *state_and_data):  # on JAX there is a state
+        *state, data = state_and_data
+        return super().predict_step(*state, (self._inputs_of(data),))
 
-        Called with whole arrays by `fit` and `evaluate`, and with `keras.KerasTensor`s, which have a shape and a dtype
-        only, for every batch's form inside a step: this is how streams are checked.
+    def _inputs_of(self, data):
+        """What `call` takes, of a batch that may hold the rest of what `fit` takes, too."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return x if y is None or not self.condition_dim else [x, y]
+
+    def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """One step on one batch of arrays, after `check_data`."""
+        x, y = self._checked(x, y, sample_weight)
+        return super().train_on_batch(x, y, sample_weight, **kwargs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """The values that are logged, of one batch of arrays, after `check_data`."""
+        x, y = self._checked(x, y, sample_weight)
+        return super().test_on_batch(x, y, sample_weight, **kwargs)
+
+    def predict_on_batch(self, x):
+        """The model's output for one batch of arrays, after `check_inputs`."""
+        return super().predict_on_batch(self.check_inputs(x))
+
+    def check_data(self, x, y=None):
+        """Return `x` and `y` as arrays that can be trained on, or raise a `ValueError` that names the argument.
+
+        Override it. It is called with whole arrays by `fit` and its like, with the first batch of a stream, and, inside
+        a step, with `keras.KerasTensor`s, which have a shape and a dtype only, for the form of every batch.
         """
+        return x, y
 
     def check_inputs(self, inputs):
-        """Raise a `ValueError` unless `call` takes these arrays; override it where they are not the `x` of `fit`."""
-        self.check_data(inputs)
+        """Return `inputs` as arrays that `call` takes, or raise a `ValueError`."""
+        if not self.condition_dim:
+            return self.check_data(inputs)[0]
+        return list(self.check_data(*validation.pair("x", inputs)))
 
     def check_batch(self, x, y, sample_weight, training):
         """Raise a `ValueError` unless a batch of this form will do. Called within a step, with `keras.KerasTensor`s."""
@@ -174,10 +223,16 @@ class Model(Saving, keras.Model):
             validation.batch(keras.tree.flatten(x)[0].shape[0], self.min_batch_size)
 
     def _checked(self, x, y, sample_weight):
-        if validation.is_stream(x):
+        """`x` and `y` for Keras, after a look at all of them or at a stream's first batch."""
+        if is_stream(x):
+            batch, x = first_batch(x)
+            if batch is not None:
+                batch_x, batch_y, batch_weight = keras.utils.unpack_x_y_sample_weight(batch)
+                self._check_target_and_weights(batch_y, batch_weight)
+                self.check_data(batch_x, batch_y)
             return x, y
         self._check_target_and_weights(y, sample_weight)
-        self.check_data(x, y)
+        x, y = self.check_data(x, y)
         if sample_weight is not None:
             validation.weights("sample_weight", sample_weight, len(keras.tree.flatten(x)[0]))
         if y is None and sample_weight is not None:
@@ -197,7 +252,7 @@ class Model(Saving, keras.Model):
 
     def _check_class_weight(self, x, y):
         self._check_target_and_weights(1, 1)
-        if (y is None or y is x) and not validation.is_stream(x):
+        if (y is None or y is x) and not is_stream(x):
             raise ValueError("`class_weight` must come with class labels `y`.")
 
     def _check_batch_size(self, x, batch_size, share):
@@ -241,7 +296,8 @@ class FiniteLosses(keras.callbacks.Callback):
                 raise FloatingPointError(
                     f"`{name}` is {value} after batch {batch + 1} of epoch {self._epoch + 1}, so training has ended "
                     "there, and the weights are of no use. A lower learning rate, or an optimizer with `clipnorm`, is "
-                    "the usual cure; keras.callbacks.BackupAndRestore keeps the weights of the last epoch before."
+                    "the usual cure, unless a stream held labels that are no class; keras.callbacks.BackupAndRestore "
+                    "keeps the weights of the last epoch before."
                 )
 
 

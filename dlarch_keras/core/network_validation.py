@@ -67,12 +67,14 @@ def output_range(name, network, data_range, must_be_bounded=False):
         must_be_bounded: whether a linear end is refused where the data has bounds.
     """
     activation = last_activation(network)
-    returned = {"sigmoid": (0, 1), "tanh": (-1, 1)}.get(activation)
-    unbounded = must_be_bounded and data_range is not None and activation in ("linear", "relu")
-    if unbounded or (returned is not None and returned != data_range):
+    returned = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1)}.get(activation)
+    unbounded = must_be_bounded and data_range is not None and activation in ("linear", "relu", "softplus")
+    never_negative = activation in ("relu", "relu6", "softplus") and (data_range is None or data_range[0] < 0)
+    if unbounded or never_negative or (returned is not None and returned != data_range):
         raise ValueError(
             f"`{name}` must return values of the data's range, {data_range}, got one that ends in {activation}: "
-            "end it in a sigmoid for data_range=(0, 1), in a tanh for (-1, 1), in no activation for None."
+            "end it in a sigmoid for data_range=(0, 1), in a tanh for (-1, 1), in no activation for None, "
+            "or say data_range=(0, math.inf) if no value is negative."
         )
 
 
@@ -90,7 +92,7 @@ def last_activation(network):
         if hasattr(operation, "activation"):
             return getattr(operation.activation, "__name__", None)
         kind = type(operation).__name__
-        if kind in ("Sigmoid", "Tanh"):  # keras.ops.sigmoid
+        if kind in ("Sigmoid", "Tanh", "Softmax", "ReLU", "Relu", "Softplus"):  # keras.ops.sigmoid, or a layer
             return kind.lower()
         if kind not in ("Reshape", "Flatten", "Cropping2D", "GetItem"):  # these change the shape only
             return None

@@ -1,6 +1,5 @@
 """Saving a model whole: the file, every optimizer, and the random state that Keras leaves out."""
 
-import contextlib
 import inspect
 from pathlib import Path
 
@@ -14,7 +13,15 @@ class Saving:
     """The part of `Model` that writes it to a file and reads it back."""
 
     def save(self, filepath, overwrite=True, **kwargs):
-        """Save the whole model, as `keras.Model.save` does; a failure leaves the old file as it was."""
+        """Save the whole model, as `keras.Model.save` does; a failure leaves the old file as it was.
+
+        Raises:
+            ValueError: for a file of another kind than `.keras`.
+        """
+        if not str(filepath).endswith(".keras"):  # HDF5 takes functional models only, and Keras would leave half a file
+            raise ValueError(
+                f"`filepath` must end in .keras, got {str(filepath)!r}; save_weights() and export() do more."
+            )
         _write(super().save, filepath, overwrite, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):
@@ -27,16 +34,18 @@ class Saving:
         An `input_signature` is needed only where `call` takes what none of the networks takes.
         """
         if input_signature is None:
-            input_signature = [self._call_inputs()]
+            if self.inputs is None:
+                raise ValueError(f"`input_signature` must say what {type(self).__name__}.call takes, got None.")
+            input_signature = [self.inputs]
         super().export(filepath, format=format, verbose=verbose, input_signature=input_signature, **kwargs)
 
-    def _call_inputs(self):
+    @property
+    def inputs(self):
+        """What `call` takes, a `keras.KerasTensor` or a list of them: the inputs of the first network; None without."""
         for network in self.layers:
-            with contextlib.suppress(AttributeError, ValueError):  # no network, or one that comes later in `call`
-                inputs = network.inputs[0] if len(network.inputs) == 1 else network.inputs
-                self.compute_output_spec(inputs)
-                return inputs
-        raise ValueError(f"`input_signature` must say what {type(self).__name__}.call takes, got None.")
+            if inputs := getattr(network, "inputs", None):
+                return inputs[0] if len(inputs) == 1 else inputs
+        return None
 
     def get_config(self):
         """The arguments of the constructor, each read from the attribute of its name."""
@@ -72,11 +81,12 @@ class Saving:
             store[name] = keras.ops.convert_to_numpy(variable)
 
     def load_own_variables(self, store):
-        seed_states = self.seed_states()
-        names = [name for name in store.keys() if name not in seed_states]  # noqa: SIM118, an HDF5 group's keys
-        super().load_own_variables({name: store[name] for name in names})
-        for name, variable in seed_states.items():
-            variable.assign(store[name])
+        saved = [name for name in store.keys() if name.startswith("seed_state_")]  # noqa: SIM118, an HDF5 group's keys
+        super().load_own_variables({name: store[name] for name in store.keys() if name not in saved})  # noqa: SIM118
+        states = self.seed_states()
+        if len(saved) == len(states):  # else a layer such as Dropout was added since or taken out
+            for name, variable in states.items():
+                variable.assign(store[name])
 
     def seed_states(self):
         """The random states of this model and its layers, named by their order."""

@@ -16,4 +16,4 @@ def seed_stream(seed):
     """
     if seed is None:
         return itertools.repeat(None)
-    return itertools.count(seed) if isinstance(seed, int) or hasattr(seed, "__index__") else seed
+    return itertools.count(int(seed)) if hasattr(seed, "__index__") else seed  # NumPy's integers, too

@@ -45,4 +45,6 @@ def _spec(tensor):
     """Shape and dtype of a tensor: all that is known of a batch while its step is compiled."""
     if tensor is None:
         return None
+    if getattr(tensor.shape, "rank", 0) is None:  # TensorFlow's, of a generator without a signature
+        raise ValueError("`x` and `y` must have a known rank: say it with dataset.map and tf.ensure_shape.")
     return keras.KerasTensor(tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype))

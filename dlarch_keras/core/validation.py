@@ -6,14 +6,8 @@ import numbers
 import keras
 import numpy as np
 
+from .inputs import to_array
 from .network_validation import *  # noqa: F403, both are `validation` to whoever calls them
-
-
-def is_stream(data):
-    """Whether `data` delivers batches (a dataset, a generator) rather than being an array that can be looked at."""
-    if data is None or isinstance(data, (list, tuple, str, int, float, dict)):
-        return False
-    return not hasattr(data, "__array__") and not keras.ops.is_tensor(data)
 
 
 def array(name, value, shape, minimum=-np.inf, maximum=np.inf, hint=""):
@@ -36,7 +30,7 @@ def array(name, value, shape, minimum=-np.inf, maximum=np.inf, hint=""):
     expected = f"`{name}` must be an array of floats of shape {shape_text}"
     if value is None:
         raise ValueError(f"{expected}, got None.")
-    value = _as_array(value, expected)
+    value = to_array(name, value)
     if "float" not in str(value.dtype):
         scale = ": divide pixels by 255" if maximum == 1 and "int" in str(value.dtype) else ""
         raise ValueError(f"{expected}, got dtype {value.dtype}{scale}.")
@@ -69,18 +63,18 @@ def _values(name, value, minimum, maximum, hint):
         )
 
 
-def condition(name, value, width, count=None):
-    """Return what a network is told beside its input as rows of numbers, or say what is wrong with it.
+def labels_or_attributes(name, value, width, count=None):
+    """Return what a network is told beside its input as an array, or say what is wrong with it.
 
     Args:
         name: the argument's name, for the message.
-        value: class labels, integers of shape `(n,)` from 0 to `width - 1`, or attributes, floats of shape
-            `(n, width)`; or a `keras.KerasTensor` of such a form.
+        value: class labels, integers of shape `(n,)` from 0 to `width - 1`, or attributes, numbers of shape
+            `(n, width)`; or a `keras.KerasTensor` of such a form, which comes back as it is.
         width: number of classes or attributes; 0 for a model that takes no condition.
         count: the n expected; None for any.
 
     Returns:
-        `(n, width)`, NumPy; labels become one-hot rows. A `keras.KerasTensor` comes back as it is. None for width 0.
+        NumPy array, integers `(n,)` or floats `(n, width)`; None for width 0.
 
     Raises:
         ValueError: for anything else.
@@ -92,22 +86,27 @@ def condition(name, value, width, count=None):
     expected = f"`{name}` must hold a class label or a row of attributes for each example"
     if value is None:
         raise ValueError(f"{expected}, got None.")
-    value = _as_array(value, expected)
+    value = to_array(name, value)
     if "int" not in str(value.dtype):
         return array(name, value, (count, width))
+    if len(value.shape) == 2 and value.shape[1] == width:  # attributes that are whole numbers, or one-hot rows
+        is_form = isinstance(value, keras.KerasTensor)
+        return array(name, keras.KerasTensor(value.shape) if is_form else value.astype("float32"), (count, width))
     if len(value.shape) != 1 or 0 in value.shape or value.shape[0] != (count or value.shape[0]):
         raise ValueError(f"`{name}` must hold one label for each example, got shape {tuple(value.shape)}.")
-    if isinstance(value, keras.KerasTensor):
-        return value
-    if value.min() < 0 or value.max() >= width:
+    if not isinstance(value, keras.KerasTensor) and (value.min() < 0 or value.max() >= width):
         raise ValueError(f"`{name}` must hold labels from 0 to {width - 1}, got {value.min()} to {value.max()}.")
-    return np.eye(width, dtype="float32")[value]
+    return value
 
 
-def inputs(name, value, condition_dim):
-    """Return what `call` takes, `(x,)`, or `(x, condition)` for a conditional model; or raise a `ValueError`."""
-    if not condition_dim:
-        return (value,)
+def condition(name, value, width, count=None):
+    """`labels_or_attributes` as the rows of numbers that a network takes, `(n, width)`, NumPy; None for width 0."""
+    value = labels_or_attributes(name, value, width, count)
+    return np.eye(width, dtype="float32")[value] if value is not None and value.ndim == 1 else value
+
+
+def pair(name, value):
+    """Return examples and condition, which a conditional model's `call` takes; or raise a `ValueError`."""
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ValueError(f"`{name}` must be [examples, condition], got {type(value).__name__}.")
     return value
@@ -125,11 +124,12 @@ def labels(name, value, count=None):
         ValueError: unless `value` is an array of integers of shape `(count,)`, not empty.
     """
     expected = f"`{name}` must hold an integer label for each {'example' if count is None else f'of {count} examples'}"
-    value = _as_array(value, expected)
+    value = to_array(name, value)
     if "int" not in str(value.dtype):
-        raise ValueError(f"{expected}, got dtype {value.dtype}.")
+        raise ValueError(f"{expected}, got dtype {value.dtype}: np.unique(y, return_inverse=True)[1] numbers classes.")
     if len(value.shape) != 1 or value.shape[0] == 0 or (count is not None and value.shape[0] not in (None, count)):
-        raise ValueError(f"{expected}, got shape {tuple(value.shape)}.")
+        one_hot = ": the argmax of one-hot rows is their label" if len(value.shape) == 2 else ""
+        raise ValueError(f"{expected}, got shape {tuple(value.shape)}{one_hot}.")
     return value
 
 
@@ -166,22 +166,12 @@ def binary_labels(name, value, count, meaning):
         meaning: of both, such as "0 (similar) or 1 (dissimilar)", for the message.
     """
     expected = f"`{name}` must hold {meaning} for each of {count}"
-    value = _as_array(value, expected)
+    value = to_array(name, value)
     if tuple(value.shape) not in ((count,), (None,)):
         raise ValueError(f"{expected}, got shape {tuple(value.shape)}.")
     if not isinstance(value, keras.KerasTensor) and not (value.dtype.kind in "biuf" and np.isin(value, (0, 1)).all()):
         raise ValueError(f"{expected}, got {value.dtype} such as {value[:5]}.")
     return value
-
-
-def _as_array(value, expected):
-    """`value` as a NumPy array, or a `ValueError` that begins with `expected`; a `keras.KerasTensor` as it is."""
-    if isinstance(value, keras.KerasTensor):
-        return value
-    try:
-        return keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
-    except ValueError as error:  # rows of unequal length
-        raise ValueError(f"{expected}, got a {type(value).__name__} that is no array: {error}") from error
 
 
 def positive_int(name, value, minimum=1):
@@ -194,6 +184,23 @@ def positive_int(name, value, minimum=1):
 def non_negative_int(name, value):
     """Return `value`, a whole number from 0 on, or raise a `ValueError`."""
     return positive_int(name, value, minimum=0)
+
+
+def image_shape(name, value):
+    """The tuple of an image's height, width and channels, None for a side of any length; or raise a `ValueError`."""
+    channels_last()
+    if np.ndim(value) != 1 or len(value) != 3:
+        raise ValueError(f"`{name}` must be (height, width, channels), got {value!r}.")
+    return tuple(size if size is None else positive_int(name, size) for size in value)
+
+
+def channels_last():
+    """Raise a `ValueError` where Keras is set to images of shape (channels, height, width)."""
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "`keras.config.image_data_format()` must be 'channels_last', got 'channels_first': call "
+            "keras.config.set_image_data_format('channels_last'), and images are (height, width, channels)."
+        )
 
 
 def positive_ints(name, values, length=None):
@@ -241,13 +248,6 @@ def choice(name, value, choices):
     """Raise a `ValueError` unless `value` is one of `choices`."""
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {choices}, got {value!r}.")
-
-
-def target_is_input(name, y, x):
-    """Raise a `ValueError` unless the target `y` is left out, or is the input `x`, as far as can be told in a step."""
-    alike = isinstance(y, keras.KerasTensor) and y.shape == x.shape
-    if not (y is None or y is x or alike):
-        raise ValueError(f"`{name}` must be left out: the target of this model is its input `x`.")
 
 
 def batch(count, minimum):

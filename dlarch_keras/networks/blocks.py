@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from ..core import validation
 from ..core.seeds import seed_stream
 
 
@@ -25,6 +26,7 @@ def dense_block(x, units, activation="relu", batch_normalization=False, momentum
     Returns:
         Tensor `(n, units)`.
     """
+    units = validation.positive_int("units", units)
     layer = layers.Dense(units, use_bias=not batch_normalization, kernel_initializer=glorot(seed_stream(seeds)))
     return _activated(layer(x), activation, batch_normalization, momentum)
 
@@ -55,6 +57,7 @@ def conv_block(
     Returns:
         Tensor `(n, height / strides, width / strides, filters)`.
     """
+    validation.channels_last()
     layer = layers.Conv2DTranspose if transpose else layers.Conv2D
     convolution = layer(
         filters,

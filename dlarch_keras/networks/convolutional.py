@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from ..core import validation
 from ..core.seeds import seed_stream
 from .blocks import conv_block, dense_block, glorot
 
@@ -23,7 +24,7 @@ def convolutional_encoder(
     Args and returns: as `dense_encoder`, with `filters`, the channels of each convolution.
     """
     seeds = seed_stream(seed)
-    inputs = keras.Input(image_shape)
+    inputs = keras.Input(validation.image_shape("image_shape", image_shape))
     x = inputs
     for channels in filters:
         x = conv_block(x, channels, 3, 2, activation, batch_normalization, seeds=seeds)
@@ -50,7 +51,7 @@ def convolutional_decoder(
     Args and returns: as `dense_decoder`, with `filters`, the channels before each doubling.
     """
     seeds = seed_stream(seed)
-    height, width, channels = image_shape
+    height, width, channels = validation.image_shape("image_shape", image_shape)
     # Heights and widths from the small image to the whole one.
     sizes = [(math.ceil(height / 2**k), math.ceil(width / 2**k)) for k in range(len(filters), -1, -1)]
     small = (*sizes[0], filters[0])

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from ..core import validation
 from ..core.seeds import seed_stream
 from .blocks import dense_block, glorot
 
@@ -33,7 +34,8 @@ def dense_encoder(
         `keras.Model`: `(n, *image_shape)` → `(n, latent_dim)`.
     """
     seeds = seed_stream(seed)
-    inputs = keras.Input(image_shape)
+    latent_dim = validation.positive_int("latent_dim", latent_dim)
+    inputs = keras.Input(validation.positive_ints("image_shape", image_shape))
     x = layers.Flatten()(inputs)
     for units in hidden_units:
         x = dense_block(x, units, activation, batch_normalization, seeds=seeds)
@@ -61,7 +63,8 @@ def dense_decoder(
         `keras.Model`: `(n, latent_dim)` → `(n, *image_shape)`.
     """
     seeds = seed_stream(seed)
-    code = keras.Input((latent_dim,))
+    image_shape = validation.positive_ints("image_shape", image_shape)
+    code = keras.Input((validation.positive_int("latent_dim", latent_dim),))
     x = code
     for units in hidden_units:
         x = dense_block(x, units, activation, batch_normalization, seeds=seeds)

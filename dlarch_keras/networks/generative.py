@@ -36,7 +36,7 @@ def convolutional_generator(
     Raises:
         ValueError: for sizes and numbers that are no whole numbers, or too small.
     """
-    height, width, channels = validation.positive_ints("image_shape", image_shape, 3)
+    height, width, channels = validation.image_shape("image_shape", image_shape)
     filters = validation.positive_ints("filters", filters)
     latent_dim = validation.positive_int("latent_dim", latent_dim)
     condition_dim = validation.non_negative_int("condition_dim", condition_dim)
@@ -74,7 +74,7 @@ def convolutional_discriminator(
         ValueError: as `convolutional_generator`.
     """
     seeds = seed_stream(seed)
-    inputs = keras.Input(validation.positive_ints("image_shape", image_shape, 3))
+    inputs = keras.Input(validation.image_shape("image_shape", image_shape))
     x = inputs
     for number, count in enumerate(validation.positive_ints("filters", filters)):
         x = conv_block(x, count, 4, 2, "leaky_relu", batch_normalization and number > 0, MOMENTUM, seeds)

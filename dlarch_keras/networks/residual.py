@@ -8,6 +8,7 @@ import math
 import keras
 from keras import layers
 
+from ..core import validation
 from ..core.seeds import seed_stream
 from .blocks import conv_block, dense_block, glorot, residual_block
 
@@ -82,7 +83,7 @@ def image_to_code(trunk, image_shape, latent_dim, hidden_units=(), activation="r
         `keras.Model`: `(n, *image_shape)` → `(n, latent_dim)`.
     """
     seeds = seed_stream(seed)
-    inputs = keras.Input(image_shape)
+    inputs = keras.Input(validation.image_shape("image_shape", image_shape))
     x = layers.Flatten()(layers.Activation(activation)(trunk(inputs)))
     for units in hidden_units:
         x = dense_block(x, units, activation, seeds=seeds)
@@ -102,7 +103,7 @@ def code_to_image(trunk, image_shape, latent_dim, hidden_units=(), activation="r
         `keras.Model`: `(n, latent_dim)` → `(n, *image_shape)`.
     """
     seeds = seed_stream(seed)
-    height, width, _ = image_shape
+    height, width, _ = validation.image_shape("image_shape", image_shape)
     features = trunk.input_shape[-1]
     scale = trunk.compute_output_shape((None, 1, 1, features))[1]
     small = (math.ceil(height / scale), math.ceil(width / scale), features)

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from ..core import validation
 from ..networks import conv_block, seed_stream
 
 
@@ -20,7 +21,7 @@ def convolutional_embedding(image_shape, filters=(64, 64, 64, 64), seed=None):
         `keras.Model`: `(n, *image_shape)` → `(n, d)`; for 28 × 28 pixels and four convolutions d = 4 · `filters[-1]`.
     """
     style = {"batch_normalization": True, "momentum": 0.95, "seeds": seed_stream(seed)}
-    inputs = keras.Input(image_shape)
+    inputs = keras.Input(validation.image_shape("image_shape", image_shape))
     x = conv_block(inputs, filters[0], 5, strides=2, **style)
     for channels in filters[1:]:
         x = layers.MaxPooling2D(2, padding="same")(conv_block(x, channels, 3, **style))

@@ -35,6 +35,9 @@ class TripletLoss(PairLoss):
         has_negative = ops.max(different, axis=-1, keepdims=True)
         return weighted_mean(ops.relu(squared - chosen + self.margin), similar_pairs(different) * has_negative)
 
+    def compared(self, different):
+        return super().compared(different) * ops.max(ops.cast(different, "float32"), axis=-1)
+
 
 @keras.saving.register_keras_serializable("dlarch_keras")
 class NTXentLoss(PairLoss):

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from ..core import validation
 from ..networks import seed_stream
 
 
@@ -22,7 +23,7 @@ def signature_embedding(
         `keras.Model`: `(n, *image_shape)` → `(n, embedding_dim)`.
     """
     seeds = seed_stream(seed)
-    inputs = x = keras.Input(image_shape)
+    inputs = x = keras.Input(validation.image_shape("image_shape", image_shape))
     for number, channels in enumerate(filters):
         kernel, stride = (3, 1) if number else (5, 2)
         initializer = keras.initializers.HeNormal(next(seeds))

@@ -53,7 +53,9 @@ def bad_conditions(good, classes):
     attributes = np.eye(classes, dtype="float32")[good]
     poisoned = attributes.copy()
     poisoned[-1, -1] = np.nan
-    return bad_labels(good) | {
+    bad = bad_labels(good)
+    del bad["one-hot"]  # attributes that are whole numbers
+    return bad | {
         "a class too high": good + 1,
         "below zero": good - 1,
         "too few attributes": attributes[:, 1:],

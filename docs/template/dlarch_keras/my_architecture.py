@@ -60,4 +60,5 @@ class MyArchitecture(Model):
     def check_data(self, x, y=None):
         x = validation.array("x", x, self.network.input_shape)
         if y is not None:
-            validation.array("y", y, (x.shape[0], self.network.output_shape[1]))
+            y = validation.array("y", y, (x.shape[0], self.network.output_shape[1]))
+        return x, y
