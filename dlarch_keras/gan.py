@@ -9,7 +9,7 @@ GAN training", ICLR 2019.
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from .core import Model, apply_gradients, forward, validation, value_and_grad
 from .core.conditions import condition_rows, join
@@ -169,7 +169,7 @@ class GAN(Model):
     @property
     def min_batch_size(self):
         """Fewest examples to train on at a time: a single one has no spread for BatchNormalization to divide by."""
-        return 1 + (normalizes_batches(self.generator) or normalizes_batches(self.discriminator))
+        return 1 + (validation.normalizes_batches(self.generator) or validation.normalizes_batches(self.discriminator))
 
     def check_data(self, x, y=None):
         x = validation.data("x", x, self.generator.output_shape, self.data_range)
@@ -180,11 +180,6 @@ def cross_entropy(target, logits):
     """Mean binary cross-entropy of logits against one target in [0, 1] for all of them: a scalar, nats."""
     logits = ops.cast(logits, "float32")
     return ops.mean(ops.softplus(logits) - target * logits)
-
-
-def normalizes_batches(network):
-    """Whether a layer's output in training depends on the other examples of the batch."""
-    return any(isinstance(layer, layers.BatchNormalization) and layer.trainable for layer in network._flatten_layers())
 
 
 def _check_networks(model):

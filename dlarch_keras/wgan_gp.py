@@ -12,7 +12,7 @@ from keras import ops
 
 from .core import apply_gradients, input_gradient, validation, value_and_grad
 from .core.conditions import condition_rows, join
-from .gan import GAN, normalizes_batches
+from .gan import GAN
 
 
 @keras.saving.register_keras_serializable("dlarch_keras")
@@ -46,7 +46,7 @@ class WGANGP(GAN):
         self.track("generator_loss", "discriminator_loss", "gradient_penalty")
         if self.label_smoothing:
             raise ValueError("`label_smoothing` must be left out: scores have no targets.")
-        if normalizes_batches(discriminator):
+        if validation.normalizes_batches(discriminator):
             raise ValueError("`discriminator` must score each example by itself, got one with BatchNormalization.")
 
     def train_step(self, data):

@@ -84,6 +84,12 @@ def logits(name, network):
         raise ValueError(f"`{name}` must end in logits, got a network that ends in a sigmoid.")
 
 
+def normalizes_batches(network):
+    """Whether a layer's output in training depends on the other examples of the batch."""
+    layers = network._flatten_layers()
+    return any(isinstance(layer, keras.layers.BatchNormalization) and layer.trainable for layer in layers)
+
+
 def last_activation(network):
     """The name of the activation that a network ends in; None where a layer of another kind comes last."""
     for operation in reversed(getattr(network, "operations", network.layers)):
