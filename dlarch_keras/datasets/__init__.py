@@ -27,3 +27,4 @@ from dlarch_keras.datasets.signature_folders import Signatures, load_signatures,
 from dlarch_keras.datasets.signatures import make_signatures
 from dlarch_keras.datasets.textures import TEXTURE_CLASSES, add_defects, load_textures
 from dlarch_keras.datasets.transactions import generate_transactions, split_by_time, terminal_risk, transaction_features
+from dlarch_keras.datasets.windows import point_scores, sliding_windows
