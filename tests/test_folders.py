@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlarch_keras.datasets import load_image_pairs, load_images, load_labelled_images, read_image, read_images
+from dlarch_keras.datasets import (
+    load_image_pairs,
+    load_images,
+    load_labelled_images,
+    load_signatures,
+    read_image,
+    read_images,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -286,6 +293,15 @@ def test_channels_of_pairs_are_a_pair(channels, tmp_path):
     save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="`channels` must be a pair"):
         load_image_pairs(tmp_path, channels=channels)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"pictures", ["pictures"]], ids=str)
+def test_what_is_no_path_is_refused(path):
+    for load in (load_images, load_labelled_images, read_images, load_image_pairs, load_signatures):
+        with pytest.raises(ValueError, match=r"`(folder|source)` must be an existing folder"):
+            load(path)
+    with pytest.raises(ValueError, match="must be a picture file"):
+        read_image(path)
 
 
 def test_bad_folders_are_refused(tmp_path):

@@ -1,5 +1,6 @@
 """Pictures from folders of the reader's own: by themselves, in classes, or in pairs for translation into each other."""
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def load_labelled_images(folder, size=None, channels=3):
     Raises:
         ValueError: as `load_images`; for a folder without sub-folders, pictures beside them, or a class without any.
     """
-    size, folder = _check_size(size), _check_folder("folder", folder)
+    size, folder = _check_size(size), check_folder("folder", folder)
     classes = sorted((path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."), key=lambda p: p.name)
     if not classes:
         raise ValueError(f"`folder` must hold a sub-folder for each class, got none in {folder}.")
@@ -139,8 +140,15 @@ def _pixels(path, channels):
             pixels = np.asarray(ImageOps.exif_transpose(image).convert(MODES[channels]))
     except FileNotFoundError as error:
         raise ValueError(f"{path} must be a picture file, got nothing there.") from error
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, TypeError) as error:
-        # SyntaxError and TypeError are Pillow's words for some broken files.
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        # SyntaxError and TypeError are Pillow's words for some broken files, AttributeError for what is no path.
         raise ValueError(f"{path} must be a picture file, got one that cannot be read: {error}") from error
     return pixels.reshape(*pixels.shape[:2], channels)
 
@@ -155,11 +163,11 @@ def _white(what, brightest):
     return 255 if brightest > 1 else 1
 
 
-def _check_folder(name, folder):
-    folder = Path(folder)
-    if not folder.is_dir():
+def check_folder(name, folder):
+    """The path of a folder, or a `ValueError` that names the argument."""
+    if not isinstance(folder, (str, os.PathLike)) or not os.path.isdir(folder):
         raise ValueError(f"`{name}` must be an existing folder, got {str(folder)!r}.")
-    return folder
+    return Path(folder)
 
 
 def _check_size(size):
@@ -178,7 +186,7 @@ def _pictures(folder):
 
 def _files(name, folder):
     """The picture files of a folder by their names without ending, in order."""
-    paths = _pictures(_check_folder(name, folder))
+    paths = _pictures(check_folder(name, folder))
     if not paths:
         raise ValueError(f"`{name}` must hold pictures ({', '.join(SUFFIXES)}), got none in {folder}.")
     files = {}

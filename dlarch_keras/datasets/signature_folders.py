@@ -6,7 +6,6 @@ crop, centre. Shadows are taken out first. Nothing of the paper is left, so that
 """
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import filters
 
-from dlarch_keras.datasets.folders import SUFFIXES, read_image
+from dlarch_keras.datasets.folders import SUFFIXES, check_folder, read_image
 
 from ..core import validation
 
@@ -71,9 +70,7 @@ def load_signatures(folder, size=SIZE):
             that is none or holds no pictures, or a writer without genuine signatures.
     """
     _check_size(size)
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"`folder` must be an existing folder, got {str(folder)!r}.")
+    folder = check_folder("folder", folder)
     paths = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
     matches = _matches({path.relative_to(folder).as_posix(): path for path in sorted(paths)}, folder)
     writers = np.array([match["writer"] for match in matches.values()])
