@@ -1,19 +1,27 @@
 """Folders of pictures: what is read, and every file that must not be."""
 
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dlarch_keras.datasets import load_image_pairs, load_images, read_image, read_images
+from dlarch_keras.datasets import (
+    load_image_pairs,
+    load_images,
+    load_labelled_images,
+    load_signatures,
+    read_image,
+    read_images,
+)
 
 RNG = np.random.default_rng(0)
 
 
 def save(path, shape=(8, 12, 3), **arguments):
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     pixels = RNG.integers(0, 256, shape, "uint8")
     Image.fromarray(pixels).save(path, **arguments)
     return pixels
@@ -62,6 +70,117 @@ def test_the_middle_square_is_shrunk_by_means(tmp_path):
     assert np.abs(image[:, 1:-1, 1:-1] - 0.5).max() < 0.05
 
 
+def test_a_size_of_two_keeps_the_middle_of_its_aspect_ratio(tmp_path):
+    """A column of white at each side, one third of the width in all, is cut off for a square, not for 1 : 1.5."""
+    pixels = np.zeros((20, 30, 3), "uint8")
+    pixels[:, :5] = pixels[:, 25:] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert np.allclose(load_images(tmp_path, (20, 30)) * 255, pixels)
+    assert not load_images(tmp_path, (10, 10)).any() and not load_images(tmp_path, 10).any()
+    assert load_images(tmp_path, (10, 15))[0, :, [0, 14]].mean() == pytest.approx(1, abs=0.02)
+    np.testing.assert_array_equal(load_images(tmp_path, (5, 10)), load_images(tmp_path, [5, np.int64(10)]))
+    sources, targets = load_image_pairs(tmp_path, tmp_path, (5, 10), (3, 1))
+    assert sources.shape == (1, 5, 10, 3) and targets.shape == (1, 5, 10, 1)
+
+
+@pytest.mark.parametrize("load", [load_images, lambda *args: load_image_pairs(args[0], *args)], ids=["one", "pairs"])
+def test_photographs_of_full_size_are_not_kept(tmp_path, load):
+    """Eight photographs of 18 MB each as floats become small one by one."""
+    for number in range(8):
+        Image.new("RGB", (1500, 1000), (90, 30 * number, 200)).save(tmp_path / f"{number}.png")
+    tracemalloc.start()
+    try:
+        load(tmp_path, 16)
+        assert tracemalloc.get_traced_memory()[1] < 40e6
+    finally:
+        tracemalloc.stop()
+
+
+# What a mask may be stored as, and what is then in the file.
+MASK = np.array([[0, 1, 1], [1, 0, 0]], "uint8")
+MASKS = {
+    "0 and 1": lambda: Image.fromarray(MASK),
+    "0 and 255": lambda: Image.fromarray(255 * MASK),
+    "1 bit": lambda: Image.fromarray(MASK.astype(bool)),
+    "colour, 0 and 1": lambda: Image.fromarray(np.repeat(MASK[..., None], 3, axis=2)),
+    "palette, black and white": lambda: Image.fromarray(255 * MASK).convert("P"),
+    "palette, 0 and 1": lambda: Image.fromarray(MASK).convert("P"),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_a_mask_is_0_and_1_however_it_is_stored(kind, tmp_path):
+    MASKS[kind]().save(tmp_path / "b.png")
+    Image.new("L", (3, 2)).save(tmp_path / "a.png")  # nothing is marked in this one
+    save(tmp_path / "photographs" / "a.png", (2, 3, 3))
+    photograph = save(tmp_path / "photographs" / "b.png", (2, 3, 3))
+    x, y = load_image_pairs(tmp_path / "photographs", tmp_path, channels=(3, 1))
+    masks = [read_image(tmp_path / "b.png", 1), read_images(tmp_path, 1)["b"], load_images(tmp_path, None, 1)[1], y[1]]
+    np.testing.assert_array_equal(masks, np.repeat(MASK[None, ..., None], 4, axis=0))
+    assert np.allclose(x[1] * 255, photograph) and not y[0].any()
+
+
+def test_a_dark_picture_among_others_stays_dark(tmp_path):
+    save(tmp_path / "a.png", (2, 3))
+    Image.fromarray(MASK).save(tmp_path / "b.png")
+    assert np.allclose(load_images(tmp_path, channels=1)[1, ..., 0] * 255, MASK)
+    assert np.allclose(read_images(tmp_path, 1)["b"][..., 0] * 255, MASK)
+
+
+@pytest.mark.parametrize("highest", [2, 20])
+def test_labels_are_no_shades(highest, tmp_path):
+    Image.fromarray(highest * MASK).save(tmp_path / "a.png")
+    save(tmp_path / "photographs" / "a.png", (2, 3, 3))
+    for call, name in (
+        (lambda: read_image(tmp_path / "a.png"), "a.png"),
+        (lambda: read_images(tmp_path), "`folder`"),
+        (lambda: load_images(tmp_path, 2), "`folder`"),
+        (lambda: load_image_pairs(tmp_path / "photographs", tmp_path), "`target`"),
+    ):
+        with pytest.raises(ValueError, match=rf"{name} must hold shades .* nothing above {highest}\. Read labels"):
+            call()
+    Image.fromarray(21 * MASK).save(tmp_path / "a.png")  # a photograph may be as dark as that
+    assert read_image(tmp_path / "a.png").max() == pytest.approx(21 / 255)
+
+
+def test_sub_folders_are_classes(tmp_path):
+    pixels = [save(tmp_path / name) for name in ("Zebra/a.png", "ant/a.png", "ant/b.PNG", "été/a.png")]
+    save(tmp_path / ".thumbnails" / "a.png")
+    (tmp_path / "notes.txt").write_text("not a picture")
+    x, y, names = load_labelled_images(str(tmp_path))
+    assert names == ["Zebra", "ant", "été"] and y.tolist() == [0, 1, 1, 2] and y.dtype == int
+    assert np.allclose(x * 255, np.stack(pixels))
+    assert load_labelled_images(tmp_path, (4, 6), 1)[0].shape == (4, 4, 6, 1)
+
+
+def test_classes_are_in_the_order_of_keras(tmp_path):
+    """`image_dataset_from_directory` is TensorFlow's; its list of files and classes is plain Python."""
+    from keras.src.utils.dataset_utils import index_directory
+
+    for name in ("b", "B", "a10", "a9", "é"):
+        save(tmp_path / name / "1.png")
+    *_, names = index_directory(str(tmp_path), labels="inferred", formats=(".png",), verbose=False)
+    assert load_labelled_images(tmp_path)[2] == list(names)
+
+
+def test_bad_folders_of_classes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="`folder` must be an existing folder"):
+        load_labelled_images(tmp_path / "nowhere")
+    save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="`folder` must hold a sub-folder for each class"):
+        load_labelled_images(tmp_path)
+    save(tmp_path / "ant" / "a.png")
+    with pytest.raises(ValueError, match=r"pictures in its sub-folders only, got a\.png beside them"):
+        load_labelled_images(tmp_path)
+    (tmp_path / "a.png").unlink()
+    (tmp_path / "bee").mkdir()
+    with pytest.raises(ValueError, match=r"`folder` must hold pictures .*, got none in .*bee"):
+        load_labelled_images(tmp_path)
+    save(tmp_path / "bee" / "a.png", (9, 9, 3))
+    with pytest.raises(ValueError, match="`size` must be given"):
+        load_labelled_images(tmp_path)
+
+
 def test_pairs_side_by_side(tmp_path):
     pixels = [save(tmp_path / f"{name}.png") for name in "ab"]
     sources, targets = load_image_pairs(tmp_path, channels=(3, 1))
@@ -86,7 +205,7 @@ def test_pairs_stay_together_whatever_their_endings(tmp_path):
         for number, name in enumerate(("scan", "scan.left", "scan-2")):
             folder = tmp_path / side
             folder.mkdir(exist_ok=True)
-            Image.new("RGB", (4, 4), (number, number, number)).save(folder / f"{name}.{suffix}")
+            Image.new("L", (4, 4), 100 * number).save(folder / f"{name}.{suffix}")
     (tmp_path / "right" / "scan.bmp").rename(tmp_path / "right" / "scan.BMP")
     sources, targets = load_image_pairs(tmp_path / "left", tmp_path / "right")
     np.testing.assert_array_equal(sources, targets)
@@ -162,7 +281,7 @@ def test_bad_channels_are_refused(channels, tmp_path):
         read_image(tmp_path / "a.png", channels)
 
 
-@pytest.mark.parametrize("size", [0, 2.5, "8"])
+@pytest.mark.parametrize("size", [0, 2.5, "8", (8,), (8, 8, 3), (8, 0), (8, 2.5), [[8], [8, 8]]])
 def test_bad_sizes_are_refused(size, tmp_path):
     save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="`size` must"):
@@ -174,6 +293,15 @@ def test_channels_of_pairs_are_a_pair(channels, tmp_path):
     save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="`channels` must be a pair"):
         load_image_pairs(tmp_path, channels=channels)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"pictures", ["pictures"]], ids=str)
+def test_what_is_no_path_is_refused(path):
+    for load in (load_images, load_labelled_images, read_images, load_image_pairs, load_signatures):
+        with pytest.raises(ValueError, match=r"`(folder|source)` must be an existing folder"):
+            load(path)
+    with pytest.raises(ValueError, match="must be a picture file"):
+        read_image(path)
 
 
 def test_bad_folders_are_refused(tmp_path):

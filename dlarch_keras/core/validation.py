@@ -144,7 +144,8 @@ def groups(name, value, y):
     _, first, classes = np.unique(y, return_index=True, return_inverse=True)
     if value is None:
         return np.zeros(len(first), int)
-    value = np.asarray(value)
+    value = to_array(name, value)
+    value = np.asarray(value.tolist()) if value.dtype == object else value  # pandas has text as objects
     if value.shape != y.shape or value.dtype.kind not in "iuU":
         raise ValueError(
             f"`{name}` must name the group of each of {len(y)} examples by an integer or a string, "

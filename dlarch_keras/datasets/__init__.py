@@ -9,7 +9,13 @@ from dlarch_keras.datasets.ai4i import load_ai4i
 from dlarch_keras.datasets.credit_card import load_credit_card
 from dlarch_keras.datasets.fashion_mnist import FASHION_MNIST_CLASSES, load_fashion_mnist
 from dlarch_keras.datasets.files import data_dir, find_file
-from dlarch_keras.datasets.folders import load_image_pairs, load_images, read_image, read_images
+from dlarch_keras.datasets.folders import (
+    load_image_pairs,
+    load_images,
+    load_labelled_images,
+    read_image,
+    read_images,
+)
 from dlarch_keras.datasets.glyphs import GLYPH_ALPHABETS, load_glyphs
 from dlarch_keras.datasets.mnist import load_mnist
 from dlarch_keras.datasets.network_flows import generate_flows, load_network_flows
@@ -21,3 +27,4 @@ from dlarch_keras.datasets.signature_folders import Signatures, load_signatures,
 from dlarch_keras.datasets.signatures import make_signatures
 from dlarch_keras.datasets.textures import TEXTURE_CLASSES, add_defects, load_textures
 from dlarch_keras.datasets.transactions import generate_transactions, split_by_time, terminal_risk, transaction_features
+from dlarch_keras.datasets.windows import point_scores, sliding_windows

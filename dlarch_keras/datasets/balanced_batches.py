@@ -13,8 +13,8 @@ class BalancedBatches(keras.utils.PyDataset):
     several workers change nothing. To go on with an interrupted run, set `epoch` to the number of epochs done.
 
     Args:
-        x: `(n, ...)`, floats.
-        y: `(n,)`, integer class labels.
+        x: `(n, ...)`, floats; or a list of arrays of one shape.
+        y: `(n,)`, integer class labels, of an array, a list or a `pandas.Series`.
         classes: different classes in a batch, 2 or more.
         examples: of each class, 2 or more.
         seed: integer; None for other batches in each process.
@@ -33,7 +33,7 @@ class BalancedBatches(keras.utils.PyDataset):
         self, x, y, classes, examples, seed=None, steps=None, augment=None, groups=None, per_group=8, **kwargs
     ):
         super().__init__(**kwargs)
-        self.x = validation.array("x", x, (None,) * max(getattr(x, "ndim", 2), 1))
+        self.x = validation.array("x", x, (None,) * max(_rank(x), 1))
         self.y = validation.labels("y", y, len(self.x))
         self.classes = validation.positive_int("classes", classes, 2)
         self.examples = validation.positive_int("examples", examples, 2)
@@ -75,3 +75,11 @@ class BalancedBatches(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.epoch += 1
+
+
+def _rank(x):
+    """Number of dimensions; of what is no array, 2."""
+    try:
+        return np.ndim(x) if isinstance(x, (list, tuple)) else getattr(x, "ndim", 2)
+    except ValueError:  # a list of arrays of unequal shapes
+        return 2

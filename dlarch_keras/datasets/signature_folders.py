@@ -6,20 +6,20 @@ crop, centre. Shadows are taken out first. Nothing of the paper is left, so that
 """
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from skimage import filters, measure
+from skimage import filters
 
-from dlarch_keras.datasets.folders import SUFFIXES, read_image
+from dlarch_keras.datasets.folders import SUFFIXES, check_folder, read_image
 
 from ..core import validation
 
 SIZE = (64, 128)
 MARGIN = 2  # pixels left free around the ink
+BINS = 256  # of the histogram that Otsu looks at
 SMALLEST = 16  # pixels, height and width of a scan
 FAINTEST = 0.1  # ink may differ by so little from its paper, as a share of the paper's brightness
 LARGEST_SHARE = 0.4  # of the scan that may be ink
@@ -70,9 +70,7 @@ def load_signatures(folder, size=SIZE):
             that is none or holds no pictures, or a writer without genuine signatures.
     """
     _check_size(size)
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"`folder` must be an existing folder, got {str(folder)!r}.")
+    folder = check_folder("folder", folder)
     paths = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
     matches = _matches({path.relative_to(folder).as_posix(): path for path in sorted(paths)}, folder)
     writers = np.array([match["writer"] for match in matches.values()])
@@ -129,17 +127,17 @@ def preprocess_signature(image, size=SIZE):
         raise ValueError("`image` must be dark ink on light paper, got the reverse: invert it.")
     share = (grey / np.maximum(_paper(grey), 1e-3)).clip(0, 1)
     ink = share < _threshold(share)
-    if not ink.any() or share[~ink].mean() - share[ink].mean() < FAINTEST:
+    if not ink.any() or np.subtract(*_means(share, ink)) > -FAINTEST:
         raise ValueError("`image` must show ink on paper, got an empty one, or ink too faint to tell from the paper.")
     if ink.mean() > LARGEST_SHARE:
         raise ValueError(f"`image` must be mostly paper, got {ink.mean():.0%} of it dark.")
     ink = _without_dirt(_without_lines(ink))
     if not ink.any():
         raise ValueError("`image` must show a signature, got specks of dirt or printed lines.")
-    paper, dark = share[~ink].mean(), np.percentile(share[ink], 5)
-    shade = np.where(ink, ((paper - share) / (paper - dark)).clip(0, 1), 0).astype("float32")
-    rows, columns = ndimage.find_objects(ink.astype(int))[0]
-    return _centred(shade[rows, columns], height, width)[..., None]
+    (_, paper), dark = _means(share, ink), np.percentile(share[ink], 5)
+    box = tuple(slice(places[0], places[-1] + 1) for places in map(np.flatnonzero, (ink.any(axis=1), ink.any(axis=0))))
+    shade = np.where(ink[box], ((paper - share[box]) / (paper - dark)).clip(0, 1), 0).astype("float32")
+    return _centred(shade, height, width)[..., None]
 
 
 def _check_size(size):
@@ -154,30 +152,46 @@ def _grey(image):
         raise ValueError(f"`image` must be {SMALLEST} or more pixels high and wide, got shape {image.shape}.")
     if image.ndim == 2:
         return image
-    return image[..., 0] if image.shape[2] == 1 else image @ np.array([0.299, 0.587, 0.114])  # ITU-R 601 luma
+    if image.shape[2] == 1:
+        return image[..., 0]
+    return sum(weight * image[..., k] for k, weight in enumerate(np.array([0.299, 0.587, 0.114])))  # ITU-R 601 luma
+
+
+def _means(share, ink):
+    """Of the ink, and of all the rest."""
+    dark = share[ink]
+    return dark.mean(), (share.sum() - dark.sum()) / (share.size - dark.size)
 
 
 def _threshold(share):
     """Half-way between the means of Otsu's two classes; his own may lie anywhere in the gap between them."""
-    if share.min() == share.max():
-        return share.min()
-    dark = share <= filters.threshold_otsu(share)
-    return (share[dark].mean() + share[~dark].mean()) / 2
+    low, high = share.min(), share.max()
+    if low == high:
+        return low
+    # numpy.histogram looks for the bin of each pixel twice; pixels at the edges of bins may be off by one here.
+    width = (high - low) / BINS
+    counts = np.bincount(((share - low) / width).astype(np.intp).ravel(), minlength=BINS)[:BINS]
+    counts[-1] += np.count_nonzero(share == high)
+    otsu = filters.threshold_otsu(hist=(counts, low + width * (np.arange(BINS) + 0.5)))
+    return np.mean(_means(share, share <= otsu))
 
 
 def _coarse(grey, statistic):
     """Blocks of a scan, 48 or fewer along its shorter side, and their length in pixels."""
     block = int(np.ceil(min(grey.shape) / 48))
     whole = np.pad(grey, [(0, -length % block) for length in grey.shape], "edge")
-    return measure.block_reduce(whole, block, statistic), block
+    rows = statistic(whole.reshape(-1, block, whole.shape[1]), axis=1)
+    return statistic(rows.reshape(len(rows), -1, block), axis=2), block
 
 
 def _light_on_dark(grey):
     """Whether what is bright is the smaller part and narrow; the lit part of a page in the shadow is broad."""
     coarse, _ = _coarse(grey, np.mean)
     bright = coarse > np.mean([coarse.min(), coarse.max()])
+    if bright.mean() >= 0.5:
+        return False
     broad = ndimage.binary_opening(bright, np.ones((LETTER, LETTER)))
-    return bright.mean() < 0.5 and broad.sum() < bright.sum() / 2
+    return broad.sum() < bright.sum() / 2
 
 
 def _paper(grey):
@@ -193,25 +207,29 @@ def _paper(grey):
 def _without_lines(ink):
     """Leave out what is straight and spans the scan: lines across it, and from top to bottom at its sides."""
     kept = ink.copy()
-    for axis, share in ((1, LINE), (0, 0.95)):  # a letter may well be as high as a scan that was cut closely
-        length, thick = ink.shape[axis], 2 * max(1, ink.shape[1 - axis] // 200) + 1
-        line = ndimage.maximum_filter1d(ink.astype("uint8"), thick, axis=1 - axis)  # nearly straight will do
-        line = ndimage.minimum_filter1d(line, int(share * length), axis=axis, mode="constant")
-        line = ndimage.maximum_filter1d(line, int(share * length), axis=axis, mode="constant") > 0
-        if axis == 0:
-            line[:, ink.shape[1] // 10 : -(ink.shape[1] // 10)] = False
-        kept &= ~line
+    for rows, kept_rows, share in ((ink, kept, LINE), (ink.T, kept.T, 0.95)):  # a letter may well be as high as a scan
+        count, length = len(rows), int(share * rows.shape[1])  # that was cut closely
+        thick = rows.copy()
+        for shift in range(1, max(1, count // 200) + 1):  # nearly straight will do
+            thick[shift:] |= rows[:-shift]
+            thick[:-shift] |= rows[shift:]
+        long = np.flatnonzero(np.count_nonzero(thick, axis=1) >= length)
+        if rows is not ink:
+            long = long[(long < count // 10) | (long >= count - count // 10)]
+        if len(long):
+            line = ndimage.minimum_filter1d(thick[long].astype("uint8"), length, axis=1, mode="constant")
+            kept_rows[long] &= ndimage.maximum_filter1d(line, length, axis=1, mode="constant") == 0
     return kept
 
 
 def _without_dirt(ink):
     """Leave out specks, and marks that are few and far from all others: dust, the number of a page."""
     parts, _ = ndimage.label(ink, np.ones((3, 3)))
-    ink = ink & (np.bincount(parts.ravel()) > max(3, int(SPECK * ink.sum())))[parts]
+    ink = ink & np.take(np.bincount(parts.ravel()) > max(3, int(SPECK * np.count_nonzero(ink))), parts)
     coarse, block = _coarse(ink.astype("float32"), np.sum)
-    groups, count = ndimage.label(ndimage.binary_dilation(coarse > 0, np.ones((FAR, FAR))))
+    groups, count = ndimage.label(ndimage.maximum_filter(coarse > 0, FAR, mode="constant"))
     large = ndimage.sum_labels(coarse, groups, np.arange(count + 1)) >= FEW * ink.sum()
-    return ink & np.kron(large[groups], np.ones((block, block), bool))[: ink.shape[0], : ink.shape[1]]
+    return ink & large[groups].repeat(block, axis=0).repeat(block, axis=1)[: ink.shape[0], : ink.shape[1]]
 
 
 def _centred(shade, height, width):
