@@ -302,11 +302,12 @@ def test_scores_that_are_not_numbers_are_no_decision():
         detector.predict(surfaces())
 
 
-def test_training_that_diverges_is_an_error(fitted, monkeypatch):
-    monkeypatch.setattr(ImageAnomalyDetector, "score_samples", lambda self, x: np.full(len(x), np.nan))
+def test_training_that_diverges_is_an_error_and_leaves_no_detector_behind(fitted, monkeypatch):
     detector = copy(fitted)
-    with pytest.raises(ValueError, match="`learning_rate` must be small enough"):
-        detector.fit(surfaces())
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageAnomalyDetector, "score_samples", lambda self, x: np.full(len(x), np.nan))
+        with pytest.raises(ValueError, match="`learning_rate` must be small enough"):
+            detector.fit(surfaces())
     with pytest.raises(NotFittedError):
         detector.predict(surfaces())
 
