@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from dlarch_keras import AnomalyDetector
 from dlarch_keras.anomaly_detection.preparation import TablePreparation
-from tests.test_anomaly_detection import QUICK, eager, numbers, table  # noqa: F401, the fixture acts by itself
+from tests.support.tables import QUICK, eager, numbers, table  # noqa: F401, the fixture acts by itself
 
 N = 120
 MARKS = ["", "?", "NA", "N/A", "nan", "null", "None", "-", " - ", " NaN ", "n/a", "NULL", "<NA>", None, pd.NA, pd.NaT]

@@ -28,11 +28,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     """Scores the rows of a table by how badly a denoising autoencoder reconstructs them.
 
     The score is a sum over columns, so that it can be explained. `TablePreparation` encodes them to mean 0 and variance
-    1, and says which columns are numbers and which categories, which are refused, and what becomes of missing values. A residual is the encoded
-    value minus its reconstruction, over the standard deviation of that. So a column counts by what is stranger, its
-    value by itself or beside the row's other values, in the units of a Cauchy variable's negative log-density, under
-    which one wild column does not drown the others. A value new in kind, an unseen category for instance, adds
-    2 log(1 + number of training rows), about twice what a category of a single training row does.
+    1, and says which columns are numbers and which categories, which are refused, and what becomes of missing values. A
+    residual is the encoded value minus its reconstruction, over the standard deviation of that. So a column counts by
+    what is stranger, its value by itself or beside the row's other values, in the units of a Cauchy variable's negative
+    log-density, under which one wild column does not drown the others. A value new in kind, an unseen category for
+    instance, adds 2 log(1 + number of training rows), about twice what a category of a single training row does.
 
     Args:
         latent_dim: length of the code; None for half the number of encoded columns.
