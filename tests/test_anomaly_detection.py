@@ -362,9 +362,6 @@ def test_the_trained_autoencoder_is_a_keras_model(fitted):
     assert isinstance(fitted.autoencoder_.encoder, keras.Model)
 
 
-QUICK = {"steps": 2, "hidden_units": (4,), "batch_size": 16, "random_state": 0}
-
-
 @pytest.mark.parametrize("names", [[0, 1, 2], [2019, 2020, 2021]], ids=str)
 def test_columns_whose_names_are_not_text_keep_their_order(names):
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=names)

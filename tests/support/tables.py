@@ -6,7 +6,7 @@ import pytest
 
 from dlarch_keras import Autoencoder
 
-QUICK = {"steps": 4, "hidden_units": (8,), "batch_size": 32, "random_state": 0}
+QUICK = {"steps": 2, "hidden_units": (4,), "batch_size": 16, "random_state": 0}
 
 
 def numbers(n=200, columns=4, seed=0):
