@@ -108,7 +108,7 @@ class ScalerFittedOnWhatIsScored(AnomalyDetector):
     """Prepares a table by the table itself, anomalies included: a common shortcut."""
 
     def score_samples(self, X):
-        self.preparation_.fit(self._frame(X))
+        self.preparation_.fit(pd.DataFrame(X))
         return super().score_samples(X)
 
 

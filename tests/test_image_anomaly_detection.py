@@ -262,3 +262,75 @@ def test_parameters_changed_after_the_fit_are_checked():
     fitted = small().fit(surfaces()).set_params(error="mae")
     with pytest.raises(ValueError, match=r"'error' parameter .* must be"):
         fitted.score_samples(surfaces())
+
+
+@pytest.fixture
+def floatx():
+    """What Keras computes in by default, restored after the test."""
+    yield keras.config.set_floatx
+    keras.config.set_floatx("float32")
+
+
+PRECISIONS = [
+    "float16",
+    "bfloat16",
+    "mixed_float16",
+    "mixed_bfloat16",
+    "float64",
+    "set_floatx float16",
+    "set_floatx float64",
+]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_scores_are_those_of_single_precision_under_any_policy(precision, floatx, fitted, tmp_path):
+    kind, _, dtype = precision.rpartition(" ")
+    (floatx if kind else keras.config.set_dtype_policy)(dtype)
+    policy = keras.config.dtype_policy().name
+    detector, x = small().fit(surfaces()), surfaces(3, seed=1)
+    detector.save(tmp_path / "detector.zip")
+    for other in (detector, fitted, ImageAnomalyDetector.load(tmp_path / "detector.zip")):
+        np.testing.assert_allclose(other.score_samples(x), fitted.score_samples(x), rtol=1e-4)
+    assert keras.config.dtype_policy().name == policy
+    assert not kind or keras.config.floatx() == dtype
+
+
+def test_scores_that_are_not_numbers_are_no_decision():
+    detector = small().fit(surfaces())
+    detector.autoencoder_.decoder.set_weights([w * np.nan for w in detector.autoencoder_.decoder.get_weights()])
+    with pytest.raises(ValueError, match="`X` must have scores to decide by, got NaN for 10 of 10"):
+        detector.predict(surfaces())
+
+
+def test_training_that_diverges_is_an_error_and_leaves_no_detector_behind(fitted, monkeypatch):
+    detector = copy(fitted)
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageAnomalyDetector, "score_samples", lambda self, x: np.full(len(x), np.nan))
+        with pytest.raises(ValueError, match="`learning_rate` must be small enough"):
+            detector.fit(surfaces())
+    with pytest.raises(NotFittedError):
+        detector.predict(surfaces())
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ((surfaces() * 255).astype("uint8"), "got dtype uint8: divide pixels by 255"),
+        (list((surfaces() * 255).astype("uint8")), "got dtype uint8: divide pixels by 255"),
+        (surfaces() * 255, "got values from .*: divide pixels from 0 to 255 by 255"),
+        (list(surfaces()[:2]) + list(surfaces(size=(20, 20))), "got a list that is no array"),
+        (surfaces()[..., 0], r"got shape \(10, 32, 32\)"),
+        (np.ma.masked_less(surfaces(), 0.3), "must be whole images, got a masked array"),
+    ],
+    ids=["bytes", "a list of bytes", "not divided", "of different sizes", "without channels", "masked"],
+)
+def test_other_images_are_refused(x, message, fitted):
+    for method in (small().fit, fitted.predict):
+        with pytest.raises(ValueError, match=message):
+            method(x)
+
+
+def test_a_list_of_images_is_an_array_of_them(fitted):
+    x = surfaces(3, seed=1)
+    for same in (list(x), x.tolist(), keras.ops.convert_to_tensor(x)):
+        np.testing.assert_array_equal(fitted.score_samples(same), fitted.score_samples(x))

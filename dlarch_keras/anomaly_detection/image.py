@@ -6,6 +6,7 @@
 `surface.py` has the network, and says what it learns.
 """
 
+import contextlib
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -22,6 +23,8 @@ from ..autoencoder import Autoencoder
 from ..core import forward, validation
 from ..core.archive import read_archive, write_archive
 from ..networks import seed_stream
+from .decisions import labels
+from .precision import single_precision
 from .surface import STRIDE, surface_decoder, surface_encoder
 
 WINDOW = 11  # pixels on a side of SSIM's window (Wang et al. 2004), and the smallest image
@@ -104,6 +107,8 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         Raises:
             ValueError: for other images, or a parameter out of range.
         """
+        for name in ("autoencoder_", "channels_", "offset_"):
+            vars(self).pop(name, None)  # a fit that fails leaves no detector behind
         self._validate_params()
         filters = validation.positive_ints("filters", self.filters, length=2)
         X = _images(X, None)
@@ -112,15 +117,22 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         held_back = min(max(round(self.validation_fraction * len(X)), 1), len(X) - 1)
         seed = int(check_random_state(self.random_state).randint(2**30))
         seeds, channels = seed_stream(seed), X.shape[-1]
-        model = Autoencoder(
-            surface_encoder(channels, filters, self.latent_channels, seeds),
-            surface_decoder(channels, self.latent_channels, seeds),
-        )
-        model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)))
         patches = _RandomPatches(X[:-held_back], self.patch_size, self.steps, self.batch_size, seed)
-        model.fit(patches, verbose=self.verbose, shuffle=False)
+        with single_precision():
+            model = Autoencoder(
+                surface_encoder(channels, filters, self.latent_channels, seeds),
+                surface_decoder(channels, self.latent_channels, seeds),
+            )
+            model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)))
+            with contextlib.suppress(FloatingPointError):  # then the threshold is not finite, either
+                model.fit(patches, verbose=self.verbose, shuffle=False)
         self.autoencoder_, self.channels_ = model, channels
         threshold = np.quantile(self.score_samples(X[-held_back:]), self.contamination)
+        if not np.isfinite(threshold):
+            del self.autoencoder_, self.channels_
+            raise ValueError(
+                f"`learning_rate` must be small enough for training to converge, got {self.learning_rate}."
+            )
         self.offset_ = float(threshold * (1 + 1e-4))  # an image's last digits depend on the batch it is scored in
         return self
 
@@ -133,8 +145,9 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         padded = np.pad(X, padding, mode="symmetric")
         # About the same number of pixels in memory at a time, whatever the images' size.
         batch_size = max(1, 2**18 // (height * width))
-        codes_to_pixels = keras.Sequential([self.autoencoder_.encoder, self.autoencoder_.decoder])
-        return forward(codes_to_pixels, padded, batch_size)[:, :height, :width].clip(0, 1)
+        with single_precision():
+            codes_to_pixels = keras.Sequential([self.autoencoder_.encoder, self.autoencoder_.decoder])
+            return forward(codes_to_pixels, padded, batch_size)[:, :height, :width].clip(0, 1)
 
     def error_map(self, X):
         """How far each pixel, with its surroundings, is from normal.
@@ -166,7 +179,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
 
     def predict(self, X):
         """1 for normal images, -1 for anomalous ones: `(n, height, width, channels)` → `(n,)`."""
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return labels(self.decision_function(X))
 
     def save(self, path):
         """Write the fitted detector to one file, an archive of JSON and a `.keras` model, without pickle."""
@@ -215,7 +228,9 @@ def _dissimilarity(image, other):
 
 
 def _images(X, channels):
-    X = validation.array("X", X, (None, None, None, channels), 0, 1)
+    if isinstance(X, np.ma.MaskedArray):
+        raise ValueError("`X` must be whole images, got a masked array: fill it with what is there.")
+    X = validation.array("X", X, (None, None, None, channels), 0, 1, hint=": divide pixels from 0 to 255 by 255")
     if min(X.shape[1:3]) < WINDOW:
         raise ValueError(f"`X` must be images of at least {WINDOW} x {WINDOW} pixels, got shape {X.shape}.")
     return X.astype("float32", copy=False)

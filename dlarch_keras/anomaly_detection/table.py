@@ -14,23 +14,25 @@ import pandas as pd
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, validate_parameter_constraints
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from ..core import forward, validation
+from ..core import validation
 from ..core.archive import read_archive, write_archive
+from .columns import table_of
+from .decisions import labels, threshold
 from .preparation import TablePreparation
-from .rows import ROWS, row_autoencoder, surprise, train_on_typical_rows
+from .rows import ROWS, reconstruct, row_autoencoder, surprise, train_on_typical_rows
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
     """Scores the rows of a table by how badly a denoising autoencoder reconstructs them.
 
     The score is a sum over columns, so that it can be explained. `TablePreparation` encodes them to mean 0 and variance
-    1, and says how it handles categories, missing values, heavy tails and constant columns. A residual is the encoded
-    value minus its reconstruction, over the standard deviation of that. So a column counts by what is stranger, its
-    value by itself or beside the row's other values, in the units of a Cauchy variable's negative log-density, under
-    which one wild column does not drown the others. A value new in kind, an unseen category for instance, adds
-    2 log(1 + number of training rows), about twice what a category of a single training row does.
+    1, and says which columns are numbers and which categories, which are refused, and what becomes of missing values. A
+    residual is the encoded value minus its reconstruction, over the standard deviation of that. So a column counts by
+    what is stranger, its value by itself or beside the row's other values, in the units of a Cauchy variable's negative
+    log-density, under which one wild column does not drown the others. A value new in kind, an unseen category for
+    instance, adds 2 log(1 + number of training rows), about twice what a category of a single training row does.
 
     Args:
         latent_dim: length of the code; None for half the number of encoded columns.
@@ -44,6 +46,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         steps: gradient steps, whatever the number of rows.
         batch_size: rows a step.
         learning_rate: of Adam at the start; it falls to zero on a cosine.
+        warm_start: whether a further `fit` continues to train the network it finds, on other rows of the same columns,
+            encoded as those of the first `fit` were; the threshold is set anew. The network keeps its size and noise.
         random_state: integer, `numpy.random.RandomState` or None.
 
     Attributes:
@@ -64,6 +68,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         "steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, np.inf, closed="neither")],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
     }
 
@@ -79,6 +84,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         steps=1000,
         batch_size=256,
         learning_rate=2e-3,
+        warm_start=False,
         random_state=None,
     ):
         self.latent_dim = latent_dim
@@ -90,47 +96,61 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.steps = steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.warm_start = warm_start
         self.random_state = random_state
 
     def fit(self, X, y=None):
         """Learn what the rows of `X` have in common, anomalies among them or not; return the detector.
 
         Args:
-            X: `(n, columns)`: data frame, or array of numbers; NaN where a value is missing.
+            X: `(n, columns)`: data frame, or array of numbers or objects; `TablePreparation` says which columns are
+                numbers, and what is missing.
             y: not used; scikit-learn's convention.
 
         Raises:
-            ValueError: for another table, a single row, rows that are all the same, and parameters out of range.
+            ValueError: for another table, a single row, rows that are all the same, parameters out of range, and a
+                warm start on other columns than before, after which the detector is still the one it was.
         """
-        vars(self).pop("offset_", None)  # a fit that fails leaves no detector behind
+        continues = self.warm_start and hasattr(self, "offset_")
+        if not continues:
+            vars(self).pop("offset_", None)  # a fit that fails leaves no detector behind
         self._validate_params()
         hidden_units = [validation.positive_int("hidden_units", units) for units in self.hidden_units]
-        frame = self._frame(X, reset=True)
+        frame = table_of(self, X, reset=not continues)
+        if not continues:
+            self._named = isinstance(X, pd.DataFrame)
+        if len(frame) < 2:
+            raise ValueError(f"`X` must have at least 2 rows to train on, got n_samples = {len(frame)}.")
         seed = int(check_random_state(self.random_state).randint(2**31 - 2**20))
         order = np.random.default_rng(seed).permutation(len(frame))
         count = min(max(1, round(self.validation_fraction * len(frame))), len(frame) - 1)
-        training, held_back = frame.iloc[order[count:]], frame.iloc[order[:count]]
-        self.preparation_ = TablePreparation().fit(training)
-        encoded = self.preparation_.transform(training)
+        training, held_back = order[count:], frame.iloc[order[:count]]
+        if not continues:
+            self.preparation_ = TablePreparation().fit(frame, training)
+            self._novelty = 2 * float(np.log1p(len(training)))
+        encoded, _ = self.preparation_.transform(frame.iloc[training])
         self.preparation_.transform(held_back)  # whatever is wrong with these rows, say so before training
-        self.autoencoder_ = row_autoencoder(encoded.shape[1], self.latent_dim, hidden_units, self.noise, seed)
+        vars(self).pop("offset_", None)  # nor does training that fails
+        if not continues:
+            self.autoencoder_ = row_autoencoder(encoded.shape[1], self.latent_dim, hidden_units, self.noise, seed)
         self.residual_scale_ = train_on_typical_rows(
             self.autoencoder_, encoded, self.trim, self.steps, self.batch_size, self.learning_rate, seed + 1
         )
-        self._novelty = 2 * float(np.log1p(len(training)))
-        self.offset_ = _threshold(self._scores(held_back), self.contamination)
+        self.offset_ = threshold(self._scores(held_back), self.contamination)
         return self
 
     def _batches(self, frame):
         """Contributions of each column, `(n, columns)`, for `ROWS` rows at a time."""
-        owned = (self.preparation_.owners[:, None] == np.arange(self.n_features_in_)).astype("float64")
+        owners = self.preparation_.owners
+        by_owner = np.argsort(owners, kind="stable")
+        owners, starts = np.unique(owners[by_owner], return_index=True)
         for start in range(0, len(frame), ROWS):
-            part = frame.iloc[start : start + ROWS]
-            values = np.zeros((ROWS, len(owned)), "float32")
-            values[: len(part)] = self.preparation_.transform(part)
-            residuals = values - forward(self.autoencoder_, values, ROWS)
-            contributions = surprise(values, residuals, self.residual_scale_) @ owned
-            yield contributions[: len(part)] + self._novelty * self.preparation_.novelties(part)
+            values, new = self.preparation_.transform(frame.iloc[start : start + ROWS])
+            residuals = values - reconstruct(self.autoencoder_, values)
+            surprises = surprise(values, residuals, self.residual_scale_).take(by_owner, axis=1)
+            contributions = self._novelty * new
+            contributions[:, owners] += np.add.reduceat(surprises, starts, axis=1, dtype="float64")
+            yield contributions
 
     def _scores(self, frame):
         return -np.concatenate([contributions.sum(axis=1) for contributions in self._batches(frame)])
@@ -142,7 +162,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             ValueError: for a table whose columns are not those of the training, in the same order.
         """
         check_is_fitted(self, "offset_")
-        return self._scores(self._frame(X))
+        return self._scores(table_of(self, X))
 
     def decision_function(self, X):
         """Return `score_samples(X) - offset_`, negative for anomalies: `(n, columns)` → `(n,)`."""
@@ -150,7 +170,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def predict(self, X):
         """Return −1 for an anomaly, 1 for any other row: `(n, columns)` → `(n,)`."""
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return labels(self.decision_function(X))
 
     def explain(self, X):
         """Say how much each column contributes to a row's anomaly score, which is the sum and `-score_samples(X)`.
@@ -159,7 +179,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             `(n, columns)`, at least 0; a data frame with the same index and columns for a data frame.
         """
         check_is_fitted(self, "offset_")
-        contributions = np.concatenate(list(self._batches(self._frame(X))))
+        contributions = np.concatenate(list(self._batches(table_of(self, X))))
         if isinstance(X, pd.DataFrame):
             return pd.DataFrame(contributions, index=X.index, columns=X.columns)
         return contributions
@@ -181,7 +201,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         scores = self.score_samples(X)
         allowed = [Interval(Integral, 0, len(scores), closed="both"), Interval(RealNotInt, 0, 1, closed="both")]
         validate_parameter_constraints({"budget": allowed}, {"budget": budget}, "calibrate")
-        self.offset_ = _threshold(scores, budget / len(scores) if isinstance(budget, Integral) else budget)
+        self.offset_ = threshold(scores, budget / len(scores) if isinstance(budget, Integral) else budget)
         return self
 
     def save(self, path):
@@ -220,30 +240,5 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
         return tags
-
-    def _frame(self, X, reset=False):
-        """`X` as a data frame of the right width and columns, or a ValueError."""
-        named = isinstance(X, pd.DataFrame)
-        if named:
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            if X.empty:
-                raise ValueError(f"`X` must have rows and columns, got shape {X.shape}.")
-            names = [str(name) for name in X.columns]  # scikit-learn compares names only if they are text
-            if not reset and self._named and names != self.preparation_.names:
-                raise ValueError(f"`X` must have the columns {self.preparation_.names}, got {names}.")
-        else:
-            X = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan")
-            X = pd.DataFrame(X.astype("float64") if X.dtype == bool else X)
-        if reset:
-            self._named = named
-            if len(X) < 2:
-                raise ValueError(f"`X` must have at least 2 rows to train on, got n_samples = {len(X)}.")
-        return X
-
-
-def _threshold(scores, share):
-    """The score that `share` of the scores lie below, as nearly as ties and whole numbers allow."""
-    ordered = np.append(np.sort(scores), np.inf)
-    return float(ordered[min(int(share * len(scores) + 0.5), len(scores))])
