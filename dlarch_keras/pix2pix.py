@@ -135,7 +135,8 @@ def unet_generator(image_shape, channels, filters=(32, 64, 128, 128), output_act
         `keras.Model`: `(n, *image_shape)` → `(n, height, width, channels)`.
     """
     seeds = seed_stream(seed)
-    height, width, _ = image_shape = validation.image_shape("image_shape", image_shape)
+    validation.channels_last()
+    height, width, _ = image_shape
     inputs = keras.Input(image_shape)
     x = inputs
     encoded = []
@@ -165,7 +166,8 @@ def patch_discriminator(image_shape, channels, filters=(32, 64, 128), seed=None)
         `keras.Model`: `[(n, *image_shape), (n, height, width, channels)]` → `(n, rows, columns, 1)`, logits.
     """
     seeds = seed_stream(seed)
-    height, width, _ = image_shape = validation.image_shape("image_shape", image_shape)
+    validation.channels_last()
+    height, width, _ = image_shape
     source, image = keras.Input(image_shape, name="source"), keras.Input((height, width, channels), name="image")
     x = layers.Concatenate()([source, image])
     for number, count in enumerate(filters, 1):

@@ -105,7 +105,8 @@ class SiameseNetwork(Model):
 
     def _is_pair(self, x):
         """Whether `x` is two batches, and not one of two examples."""
-        return isinstance(x, (list, tuple)) and len(x) == 2 and np.ndim(x[0]) == len(self.embedding.input_shape)
+        rank = len(self.embedding.input_shape)
+        return isinstance(x, (list, tuple)) and len(x) == 2 and rank in map(np.ndim, x)
 
     def _checked_x(self, name, x):
         return validation.data(name, x, (None, *self.embedding.input_shape[1:]), self.data_range)

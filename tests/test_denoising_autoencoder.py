@@ -27,7 +27,7 @@ def test_corruption_acts_in_training_only_and_anew_each_time(kind):
 
 def test_gaussian_noise_has_the_standard_deviation_asked_for():
     grey = np.full((1000, 10, 10, 1), 0.5, "float32")
-    noise = corrupted(GaussianCorruption(0.3, clip=False, seed=0), grey) - 0.5
+    noise = corrupted(GaussianCorruption(0.3, data_range=None, seed=0), grey) - 0.5
     assert abs(noise.mean()) < 0.004 and abs(noise.std() - 0.3) < 0.003  # about 4 standard errors of 100,000 draws
     clipped = corrupted(GaussianCorruption(0.3, seed=0), grey)
     np.testing.assert_allclose(clipped, (noise + 0.5).clip(0, 1), atol=1e-6)
@@ -35,7 +35,7 @@ def test_gaussian_noise_has_the_standard_deviation_asked_for():
 
 def test_a_pair_of_standard_deviations_is_a_range_that_each_example_draws_from():
     grey = np.full((2000, 400), 0.5, "float32")
-    each = (corrupted(GaussianCorruption((0.1, 0.5), clip=False, seed=0), grey) - 0.5).std(axis=1)
+    each = (corrupted(GaussianCorruption((0.1, 0.5), data_range=None, seed=0), grey) - 0.5).std(axis=1)
     assert each.min() > 0.08 and each.max() < 0.56
     np.testing.assert_allclose(np.percentile(each, [25, 50, 75]), [0.2, 0.3, 0.4], atol=0.03)
 
@@ -95,7 +95,7 @@ def test_it_removes_noise_that_a_plain_copy_keeps():
     model = DenoisingAutoencoder(
         dense_encoder((20,), 1, (), seed=0),
         dense_decoder((20,), 1, (), output_activation=None, seed=9),
-        GaussianCorruption(0.5, clip=False, seed=0),
+        GaussianCorruption(0.5, data_range=None, seed=0),
         data_range=None,
     )
     model.compile(keras.optimizers.Adam(1e-2))

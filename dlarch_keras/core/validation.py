@@ -188,11 +188,9 @@ def non_negative_int(name, value):
 
 
 def image_shape(name, value):
-    """The tuple of an image's height, width and channels, None for a side of any length; or raise a `ValueError`."""
+    """The tuple of an image's height, width and channels; or raise a `ValueError`."""
     channels_last()
-    if np.ndim(value) != 1 or len(value) != 3:
-        raise ValueError(f"`{name}` must be (height, width, channels), got {value!r}.")
-    return tuple(size if size is None else positive_int(name, size) for size in value)
+    return positive_ints(name, value, 3)
 
 
 def channels_last():
