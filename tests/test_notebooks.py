@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import json
 import re
 import shutil
 import statistics
@@ -17,6 +18,7 @@ from scripts import show_sources, stamp_colab
 from tests.support.notebooks import NOTEBOOKS, cells_of
 from tests.support.trained import Flow
 
+ROOT = Path(__file__).parents[1]
 LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
 # What a reader may put into the first line of a `copy-me` cell: unlike what the notebook has there.
 IMAGES = 'x = np.random.default_rng(0).random((96, 20, 14, 3)).astype("float32")'
@@ -190,7 +192,7 @@ def test_it_is_written_for_every_backend(path):
 
 
 def test_links_to_other_notebooks_lead_somewhere_or_to_a_later_one(path):
-    planned = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    planned = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in re.findall(r"\]\((\w+)\.ipynb\)", text_of(path)):
         assert name in planned
 
@@ -211,18 +213,31 @@ def test_the_map_of_the_start_leads_to_every_lesson_and_can_be_read():
 
 
 def test_its_picture_is_in_the_gallery(lesson):
-    root, picture = lesson.parents[1], f"notebooks/images/{lesson.stem}.png"
-    assert (root / picture).stat().st_size < 200_000
-    assert picture in (root / "README.md").read_text(encoding="utf-8")
+    picture = f"notebooks/images/{lesson.stem}.png"
+    assert (ROOT / picture).stat().st_size < 200_000
+    assert picture in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_copy_me_cell_runs_alone(lesson, tmp_path):
-    """In a new file and a fresh process, on an array unlike the notebook's."""
-    (cell,) = cells_of(lesson, tag="copy-me")
-    first, _, rest = cell.source.partition("\n")
-    assert re.fullmatch(r"x = load_\w+\(.*\)\S*  # your array here.*", first)
-    (tmp_path / "mine.py").write_text(f"import numpy as np\n{YOUR_DATA.get(lesson.stem, IMAGES)}\n{rest}\n")
-    subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """The folders of the `copy-me` cells, each in a new file, on an array unlike the notebook's; and how they ended."""
+    folder = tmp_path_factory.mktemp("copied")
+    for lesson in LESSONS:
+        (cell,) = cells_of(lesson, tag="copy-me")
+        first, _, rest = cell.source.partition("\n")
+        assert re.fullmatch(r"x = load_\w+\(.*\)\S*  # your array here.*", first)
+        (folder / lesson.stem).mkdir()
+        mine = f"import numpy as np\n{YOUR_DATA.get(lesson.stem, IMAGES)}\n{rest}\n"
+        (folder / lesson.stem / f"{lesson.stem}.py").write_text(mine, encoding="utf-8")
+    command = [sys.executable, "-m", "tests.support.alone", folder / "ends.json", *folder.glob("*/*.py")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=600)
+    return folder, json.loads((folder / "ends.json").read_text("utf-8"))
+
+
+def test_the_copy_me_cell_runs_alone(lesson, copied):
+    folder, ends = copied
+    assert ends[lesson.stem] is None, ends[lesson.stem]
+    assert [path.name for path in (folder / lesson.stem).iterdir()] == [f"{lesson.stem}.py"]  # writes nothing beside it
 
 
 def test_stamping_for_colab(tmp_path):
