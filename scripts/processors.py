@@ -23,7 +23,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDE = [name for name in np.show_config(mode="dicts")["SIMD Extensions"]["found"] if re.search("512|V4", name)]
 AVX2, WITHOUT_ONEDNN = {"ONEDNN_MAX_CPU_ISA": "AVX2"}, {"TF_ENABLE_ONEDNN_OPTS": "0"}
 HASWELL = {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": " ".join(WIDE)}
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
+ONE_THREAD, ALL_THREADS = dict.fromkeys(THREADS, "1"), dict.fromkeys(THREADS, str(os.cpu_count()))
 SETTINGS = {
     "as it is": {},
     "AVX2": AVX2,
@@ -31,6 +32,7 @@ SETTINGS = {
     "without oneDNN": WITHOUT_ONEDNN,
     "Haswell": HASWELL,
     "one thread": ONE_THREAD,
+    "all threads": ALL_THREADS,
     "old laptop": AVX2 | WITHOUT_ONEDNN | HASWELL | ONE_THREAD,
 }
 

@@ -231,7 +231,8 @@ def copied(tmp_path_factory):
         (folder / lesson.stem / f"{lesson.stem}.py").write_text(mine, encoding="utf-8")
     command = [sys.executable, "-m", "tests.support.alone", folder / "ends.json", *folder.glob("*/*.py")]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=600)
-    return folder, json.loads((folder / "ends.json").read_text("utf-8"))
+    ends = json.loads((folder / "ends.json").read_text("utf-8"))
+    return folder, {Path(file).stem: end for file, end in ends.items()}
 
 
 def test_the_copy_me_cell_runs_alone(lesson, copied):

@@ -1,6 +1,6 @@
-"""Run files, each in a folder and names of its own, and say how each one ended: `alone.py REPORT FILE ...`.
+"""Run files or modules, each with names of its own, and report how each ended: `alone.py REPORT TARGET ... [--OPTION]`.
 
-One process imports Keras once for all of them.
+One process imports Keras once for all of them. A file, `*.py`, runs in its folder; the options are for all of them.
 """
 
 import contextlib
@@ -13,15 +13,24 @@ from pathlib import Path
 import keras
 import matplotlib.pyplot as plt
 
+
+def run(target):
+    """The error of a file or module that runs as the main one, or None."""
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy("float32")
+    plt.close("all")
+    try:
+        if target.endswith(".py"):
+            with contextlib.chdir(Path(target).parent):
+                runpy.run_path(target, run_name="__main__")
+        else:
+            runpy.run_module(target, run_name="__main__")
+    except Exception:
+        return traceback.format_exc()
+
+
 if __name__ == "__main__":
-    ends = {}
-    for path in map(Path, sys.argv[2:]):
-        ends[path.stem] = None
-        keras.utils.clear_session()
-        plt.close("all")
-        with contextlib.chdir(path.parent):
-            try:
-                runpy.run_path(path.name, run_name="__main__")
-            except Exception:
-                ends[path.stem] = traceback.format_exc()
-    Path(sys.argv[1]).write_text(json.dumps(ends))
+    report, *arguments = sys.argv[1:]
+    sys.argv[1:] = [argument for argument in arguments if argument.startswith("--")]
+    ends = {argument: run(argument) for argument in arguments if not argument.startswith("--")}
+    Path(report).write_text(json.dumps(ends), encoding="utf-8")
