@@ -2,7 +2,7 @@
 
 Training rounds differently with other instructions, another library of convolutions or another number of threads. Runs
 each notebook as `pytest --nbval` does, once a setting, and lists the cells whose compared output differs or which fail,
-and the seconds of processor time.
+the files that it leaves beside it, and the seconds of processor time.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def failures(report):
 
 def run(notebook, setting):
     """The cells of a notebook that fail under a setting, and the seconds of processor time."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before, files = resource.getrusage(resource.RUSAGE_CHILDREN), set(notebook.parent.iterdir())
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         command = [sys.executable, "-m", "pytest", "--nbval", "-n", "0", "-q", "-p", "no:cacheprovider"]
@@ -61,6 +61,8 @@ def run(notebook, setting):
         if finished.returncode > 1:  # neither all cells pass nor some fail
             raise RuntimeError(finished.stdout + finished.stderr)
         failed = failures(report)
+    if left := sorted(path.name for path in set(notebook.parent.iterdir()) - files):
+        failed["files"] = ", ".join(left)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return failed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
