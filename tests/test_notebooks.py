@@ -87,7 +87,14 @@ def train(network, data):
     network.fit(data)
 
 
+def step(batch):
+    gradients = slopes(looped, batch)
+    optimizer.apply_gradients(zip(gradients, looped.trainable_variables))
+
+
 train(other, x)
+for batch in x:
+    step(batch)
 """
 
 
@@ -103,6 +110,7 @@ train(other, x)
         "print(len(fakes), model.count_params(), model.output_shape)": False,
         "print(score(x))": True,
         "print(other.evaluate(x))": True,
+        "print(looped.evaluate(x))": True,
         "print(x.mean(), kept)": False,
         "print(before.predict(x))": False,
         "model = make_model()\nmodel.predict(x)": False,
@@ -111,6 +119,7 @@ train(other, x)
         "try:\n    verify(fakes)\nexcept ValueError as error:\n    print(error)": True,
         "shown = [image for image in fakes]\nfakes = x\nfakes": False,
         "PCA(1).fit(x).transform(x)": False,
+        "print(list(zip(x, x)))": False,
     }.items(),
 )
 def test_what_training_made_is_followed(cell, shows):

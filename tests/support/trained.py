@@ -5,8 +5,10 @@ computed from it. An approximation on the safe side, in one pass a cell.
 """
 
 import ast
+import builtins
 
 TRAINS = {"fit", "fit_predict", "fit_transform", "train_on_batch", "train_step", "train_signature_network"}
+TRAINS |= {"apply_gradients"}  # to the variables that it is given
 CLOSED_FORM = {"PCA"}  # its `fit` is linear algebra, and rounds to the same few digits everywhere
 # What is known of a network or an array before training.
 KNOWN_BEFORE = {"len", "shape", "ndim", "dtype", "size", "count_params", "input_shape", "output_shape", "latent_dim"}
@@ -36,6 +38,16 @@ def training_calls(node):
     for call in walk(node):
         if called(call) in TRAINS and root(call) not in CLOSED_FORM:
             yield call
+
+
+def trained_by(node):
+    """The names of what the training calls in a node train."""
+    names = set()
+    for call in training_calls(node):
+        names.add(root(call))
+        if called(call) == "apply_gradients":
+            names |= {part.id for part in walk(call) if isinstance(part, ast.Name)}
+    return names - {None, *dir(builtins)}
 
 
 def stored(node):
@@ -86,15 +98,14 @@ class Flow:
             self.trained -= stored(target)
 
     def trains(self, statement):
-        """The objects whose `fit` is called, here or in a function that they are passed to."""
-        for call in training_calls(statement):
-            self.trained.add(root(call))
+        """What is trained by a statement: here, or in a function that it calls."""
+        self.trained |= trained_by(statement)
         for call in walk(statement):
-            function = self.functions.get(called(call))
-            if function:
-                fitted = {root(each) for each in training_calls(function)}
-                pairs = zip([each.arg for each in function.args.args], call.args, strict=False)
-                self.trained |= {root(value) for name, value in pairs if name in fitted}
+            if function := self.functions.get(called(call)):
+                names = [each.arg for each in function.args.args]
+                within = trained_by(function)
+                self.trained |= {root(value) for name, value in zip(names, call.args) if name in within}
+                self.trained |= within - set(names) - stored(function)
         self.trained -= self.imported | {None}
 
     def block(self, statements):
