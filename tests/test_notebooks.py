@@ -27,6 +27,8 @@ YOUR_DATA = {
     '"kind": rng.choice(["a", "b"], 200), "size": rng.normal(size=200), "age": rng.choice([1, 2, np.nan], 200)})',
     "12_signature_verification": "from dlarch_keras.datasets import make_signatures; x = make_signatures(8, 5, 3)",
 }
+# And how it becomes shorter: it only has to run.
+SHORTER = {"09_srgan": ("count=1600", "count=64"), "11_one_shot": ("STEPS = 4, 200", "STEPS = 4, 4")}
 
 
 def text_of(path):
@@ -236,6 +238,9 @@ def copied(tmp_path_factory):
         first, _, rest = cell.source.partition("\n")
         assert re.fullmatch(r"x = load_\w+\(.*\)\S*  # your array here.*", first)
         (folder / lesson.stem).mkdir()
+        long, short = SHORTER.get(lesson.stem, ("", ""))
+        assert long in rest
+        rest = rest.replace(long, short)
         mine = f"import numpy as np\n{YOUR_DATA.get(lesson.stem, IMAGES)}\n{rest}\n"
         (folder / lesson.stem / f"{lesson.stem}.py").write_text(mine, encoding="utf-8")
     command = [sys.executable, "-m", "tests.support.alone", folder / "ends.json", *folder.glob("*/*.py")]
