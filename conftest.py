@@ -5,6 +5,10 @@ import os
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
+# Two workers share the processor (pyproject.toml), a thread each. With more, OpenBLAS waits in busy loops (a logistic
+# regression on MNIST takes fifteen times the processor time), and TensorFlow takes a sixth more for convolutions.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import keras
 import pytest

@@ -48,9 +48,10 @@ class Sizes(NamedTuple):
     queries: int = 200
     training: tuple = ()  # settings of `train_signature_network`
     scanned: int | None = None  # writers of scans, all by default
+    resamples: int = 1000  # of the writers, for the intervals
 
 
-QUICK = Sizes(12, 7, 3, (0.0,), 5000, 5, (("epochs", 1), ("steps", 2)), 9)
+QUICK = Sizes(12, 7, 3, (0.0,), 5000, 5, (("epochs", 1), ("steps", 2)), 9, 20)
 
 
 @cache
@@ -69,18 +70,20 @@ def nearest(embeddings, references):
     return np.linalg.norm(embeddings[:, None] - references[None], axis=-1).min(axis=1)
 
 
-def rates(trials):
+def rates(trials, sizes):
     """Equal error rates and their intervals over writers, `{(metric, unit): value}`."""
     found = {}
     for kind in ("skilled", "random"):
         distances, different, writers = trials.pairs(kind)
-        low, high = group_interval(lambda *pairs: equal_error_rate(*pairs)[0], writers, distances, different)
+        low, high = group_interval(
+            lambda *pairs: equal_error_rate(*pairs)[0], writers, distances, different, resamples=sizes.resamples
+        )
         ends = {"": equal_error_rate(distances, different)[0], ", 95 % from": low, ", 95 % to": high}
         found |= {(f"{kind} EER{end}", "share"): value for end, value in ends.items()}
     return found
 
 
-def baselines(dataset, images, writers, forged):
+def baselines(dataset, sizes, images, writers, forged):
     """Rows of histograms of gradients, cells of 16 × 16 pixels: nothing is learned."""
     found = np.stack([hog(image[..., 0], 9, (16, 16), (2, 2)) for image in images])
     unit = found / np.linalg.norm(found, axis=1, keepdims=True)
@@ -88,7 +91,10 @@ def baselines(dataset, images, writers, forged):
         verification_trials(found, writers, forged, distance=nearest),
         verification_trials(unit, writers, forged),
     )
-    return runner.rows(HISTOGRAMS, dataset, rates(plain)) + runner.rows(BY_SPREAD, dataset, rates(by_spread))
+    return [
+        *runner.rows(HISTOGRAMS, dataset, rates(plain, sizes)),
+        *runner.rows(BY_SPREAD, dataset, rates(by_spread, sizes)),
+    ]
 
 
 def trained(training, sizes, seed):
@@ -108,9 +114,11 @@ def generated(sizes, seed):
     trials = verification_trials(network.embed(images), writers, forged)
     point = operating_point(trials, threshold)
     outcomes = ("genuine rejected", "skilled accepted", "random accepted")
-    figures = rates(trials) | {(f"development threshold, {k}", "share"): rate for k, rate in zip(outcomes, point[1:])}
+    figures = rates(trials, sizes) | {
+        (f"development threshold, {k}", "share"): rate for k, rate in zip(outcomes, point[1:])
+    }
     cost = seconds, network.embedding.count_params()
-    rows = runner.rows("network", GENERATED, figures, *cost) + baselines(GENERATED, images, writers, forged)
+    rows = runner.rows("network", GENERATED, figures, *cost) + baselines(GENERATED, sizes, images, writers, forged)
     genuine = test & ~data.forged
     for skill in sizes.skills:
         fakes = forgeries(sizes.writers, skill)
@@ -147,10 +155,10 @@ def scans(sizes, seed):
     images, writers, forged = (part[test] for part in data)
     made = signatures(sizes)
     made = [part[~split_writers(made.writers, 0.25, seed)] for part in made]
-    rows = baselines("scans", images, writers, forged)
+    rows = baselines("scans", sizes, images, writers, forged)
     for name, training in {"scans": [part[~test] for part in data], "generated writers": made}.items():
         (network, _), seconds = trained(training, sizes, seed)
-        figures = rates(verification_trials(network.embed(images), writers, forged))
+        figures = rates(verification_trials(network.embed(images), writers, forged), sizes)
         rows += runner.rows(f"network trained on {name}", "scans", figures, seconds, network.embedding.count_params())
     return rows
 

@@ -1,6 +1,7 @@
 """The benchmarks: what they measure is written once, and survives being killed; all of them run, in small."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -447,14 +448,28 @@ NEEDS = {
 }
 
 
-@pytest.mark.parametrize("name", benchmarks())
-def test_every_benchmark_runs_in_small(name):
-    for folder in NEEDS.get(name, ()):
-        if not (DATA / folder).is_dir():
-            pytest.skip(f"needs {folder} under DLARCH_DATA_DIR")
+@pytest.fixture(scope="module")
+def ends(request, tmp_path_factory):
+    """How the quick runs of the benchmarks that are tested ended: one process imports Keras once for all of them."""
+    wanted = [item.callspec.params["name"] for item in request.session.items if "in_small" in item.name]
+    modules = {f"benchmarks.{name}" for name in wanted if not missing(name)}
+    report = tmp_path_factory.mktemp("quick") / "ends.json"
+    command = [sys.executable, "-m", "tests.support.alone", report, *sorted(modules), "--quick"]
     before = contents(runner.RESULTS)
-    subprocess.run([sys.executable, "-m", f"benchmarks.{name}", "--quick"], cwd=FOLDER.parent, check=True)
+    subprocess.run(command, cwd=FOLDER.parent, check=True)
     assert contents(runner.RESULTS) == before
+    return json.loads(report.read_text("utf-8"))
+
+
+def missing(name):
+    return [folder for folder in NEEDS.get(name, ()) if not (DATA / folder).is_dir()]
+
+
+@pytest.mark.parametrize("name", benchmarks())
+def test_every_benchmark_runs_in_small(name, ends):
+    if missing(name):
+        pytest.skip(f"needs {', '.join(missing(name))} under DLARCH_DATA_DIR")
+    assert ends[f"benchmarks.{name}"] is None, ends[f"benchmarks.{name}"]
     results = runner.folder(name, quick=True) / "results"
     table = pd.read_csv(results / f"{name}.csv")
     assert set(table["seeds"]) == {1} and not table.duplicated(runner.KEYS).any()

@@ -1,6 +1,8 @@
 """The form of the notebooks; `pytest --nbval` runs them."""
 
+import ast
 import itertools
+import json
 import re
 import shutil
 import statistics
@@ -14,7 +16,9 @@ import pytest
 
 from scripts import show_sources, stamp_colab
 from tests.support.notebooks import NOTEBOOKS, cells_of
+from tests.support.trained import Flow
 
+ROOT = Path(__file__).parents[1]
 LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
 # What a reader may put into the first line of a `copy-me` cell: unlike what the notebook has there.
 IMAGES = 'x = np.random.default_rng(0).random((96, 20, 14, 3)).astype("float32")'
@@ -23,6 +27,8 @@ YOUR_DATA = {
     '"kind": rng.choice(["a", "b"], 200), "size": rng.normal(size=200), "age": rng.choice([1, 2, np.nan], 200)})',
     "12_signature_verification": "from dlarch_keras.datasets import make_signatures; x = make_signatures(8, 5, 3)",
 }
+# And how it becomes shorter: it only has to run.
+SHORTER = {"09_srgan": ("count=1600", "count=64"), "11_one_shot": ("STEPS = 4, 200", "STEPS = 4, 4")}
 
 
 def text_of(path):
@@ -51,6 +57,97 @@ def test_no_picture_is_compared_which_is_another_on_each_machine(path):
     for cell in cells_of(path, "code"):
         if any("image/png" in output.get("data", {}) for output in cell.outputs):
             assert "nbval-ignore-output" in cell.metadata.get("tags", []), cell.source
+
+
+# A fit comes before what these cells print, and plays no part in it: `python -m scripts.processors` says so.
+SAME_EVERYWHERE = "same-everywhere"
+
+
+def test_no_result_of_training_is_compared_which_is_another_on_each_processor(path):
+    flow = Flow()
+    for cell in cells_of(path, "code"):
+        shown = flow.read(cell.source)
+        if cell.outputs and not {"nbval-ignore-output", SAME_EVERYWHERE} & set(cell.metadata.get("tags", [])):
+            assert not shown, cell.source
+
+
+AFTER_TRAINING = """
+history = model.fit(x, epochs=2).history
+fakes = model.generate(500, seed=0)
+before = make_model()
+rows = {}
+for name, images in {"fakes": fakes, "real": x}.items():
+    rows[name] = NearestNeighbors(n_neighbors=1).fit(features(x)).kneighbors(features(images))[0]
+    kept = x.mean()
+
+
+def score(images):
+    return model.predict(images)
+
+
+def train(network, data):
+    network.fit(data)
+
+
+def step(batch):
+    gradients = slopes(looped, batch)
+    optimizer.apply_gradients(zip(gradients, looped.trainable_variables))
+
+
+train(other, x)
+for batch in x:
+    step(batch)
+"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "shows"),
+    {
+        # Notebook 06 compared this once.
+        "medians = pd.Series({key: np.median(way) for key, way in rows.items()})\nmedians.round(2)": True,
+        "print(history['loss'][-1])": True,
+        "fakes.mean()": True,
+        "fakes.mean();": False,
+        "fakes.shape": False,
+        "print(len(fakes), model.count_params(), model.output_shape)": False,
+        "print(score(x))": True,
+        "print(other.evaluate(x))": True,
+        "print(looped.evaluate(x))": True,
+        "print(x.mean(), kept)": False,
+        "print(before.predict(x))": False,
+        "model = make_model()\nmodel.predict(x)": False,
+        "table = []\nfor image in fakes:\n    table.append(image.sum())\ntable": True,
+        "for image in x:\n    print(image)": False,
+        "try:\n    verify(fakes)\nexcept ValueError as error:\n    print(error)": True,
+        "shown = [image for image in fakes]\nfakes = x\nfakes": False,
+        "PCA(1).fit(x).transform(x)": False,
+        "print(list(zip(x, x)))": False,
+    }.items(),
+)
+def test_what_training_made_is_followed(cell, shows):
+    flow = Flow()
+    flow.read(AFTER_TRAINING)
+    assert flow.read(cell) == shows
+
+
+FILE_NAME = re.compile(r"[\w-]+\.(keras|h5|npz|npy|png|gif|zip|csv|onnx|tflite|verifier)")
+
+
+def bare_names(source):
+    """File names that a cell does not put after a folder and a slash."""
+    tree = ast.parse("\n".join(line for line in source.splitlines() if not line.lstrip().startswith("%")))
+    placed = [node.right for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)]
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and FILE_NAME.fullmatch(str(node.value)) and node not in placed
+    ]
+
+
+def test_nothing_is_written_beside_the_notebooks(path):
+    assert bare_names('model.save("a.keras")\nfigure.savefig(folder / "a.png")') == ["a.keras"]
+    for cell in cells_of(path, "code"):
+        assert not bare_names(cell.source), cell.source
 
 
 def test_it_is_stored_as_run_from_top_to_bottom_without_errors_or_logs(path):
@@ -106,7 +203,7 @@ def test_it_is_written_for_every_backend(path):
 
 
 def test_links_to_other_notebooks_lead_somewhere_or_to_a_later_one(path):
-    planned = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    planned = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in re.findall(r"\]\((\w+)\.ipynb\)", text_of(path)):
         assert name in planned
 
@@ -127,18 +224,35 @@ def test_the_map_of_the_start_leads_to_every_lesson_and_can_be_read():
 
 
 def test_its_picture_is_in_the_gallery(lesson):
-    root, picture = lesson.parents[1], f"notebooks/images/{lesson.stem}.png"
-    assert (root / picture).stat().st_size < 200_000
-    assert picture in (root / "README.md").read_text(encoding="utf-8")
+    picture = f"notebooks/images/{lesson.stem}.png"
+    assert (ROOT / picture).stat().st_size < 200_000
+    assert picture in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_copy_me_cell_runs_alone(lesson, tmp_path):
-    """In a new file and a fresh process, on an array unlike the notebook's."""
-    (cell,) = cells_of(lesson, tag="copy-me")
-    first, _, rest = cell.source.partition("\n")
-    assert re.fullmatch(r"x = load_\w+\(.*\)\S*  # your array here.*", first)
-    (tmp_path / "mine.py").write_text(f"import numpy as np\n{YOUR_DATA.get(lesson.stem, IMAGES)}\n{rest}\n")
-    subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """The folders of the `copy-me` cells, each in a new file, on an array unlike the notebook's; and how they ended."""
+    folder = tmp_path_factory.mktemp("copied")
+    for lesson in LESSONS:
+        (cell,) = cells_of(lesson, tag="copy-me")
+        first, _, rest = cell.source.partition("\n")
+        assert re.fullmatch(r"x = load_\w+\(.*\)\S*  # your array here.*", first)
+        (folder / lesson.stem).mkdir()
+        long, short = SHORTER.get(lesson.stem, ("", ""))
+        assert long in rest
+        rest = rest.replace(long, short)
+        mine = f"import numpy as np\n{YOUR_DATA.get(lesson.stem, IMAGES)}\n{rest}\n"
+        (folder / lesson.stem / f"{lesson.stem}.py").write_text(mine, encoding="utf-8")
+    command = [sys.executable, "-m", "tests.support.alone", folder / "ends.json", *folder.glob("*/*.py")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=600)
+    ends = json.loads((folder / "ends.json").read_text("utf-8"))
+    return folder, {Path(file).stem: end for file, end in ends.items()}
+
+
+def test_the_copy_me_cell_runs_alone(lesson, copied):
+    folder, ends = copied
+    assert ends[lesson.stem] is None, ends[lesson.stem]
+    assert [path.name for path in (folder / lesson.stem).iterdir()] == [f"{lesson.stem}.py"]  # writes nothing beside it
 
 
 def test_stamping_for_colab(tmp_path):
