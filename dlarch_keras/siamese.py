@@ -106,7 +106,8 @@ class SiameseNetwork(Model):
     def _is_pair(self, x):
         """Whether `x` is two batches, and not one of two examples."""
         rank = len(self.embedding.input_shape)
-        return isinstance(x, (list, tuple)) and len(x) == 2 and rank in map(np.ndim, x)
+        is_two = isinstance(x, (list, tuple)) and len(x) == 2
+        return is_two and not all(getattr(part, "ndim", rank) == rank - 1 for part in x)
 
     def _checked_x(self, name, x):
         return validation.data(name, x, (None, *self.embedding.input_shape[1:]), self.data_range)

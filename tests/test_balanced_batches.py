@@ -24,7 +24,7 @@ def test_lists_and_series_are_what_arrays_are(x, y):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        ([X[0], X[0, :2]] * 6, "that is no array"),
+        ([X[0], X[0, :2]] * 6, "that is none"),
         (list(np.zeros((12, 4, 4), "uint8")), "dtype uint8"),
         ([], "shape \\(0,\\)|empty"),
         (None, "None"),
@@ -32,5 +32,5 @@ def test_lists_and_series_are_what_arrays_are(x, y):
     ids=["unequal", "bytes", "empty", "None"],
 )
 def test_bad_lists_are_refused(x, message):
-    with pytest.raises(ValueError, match=rf"`x` must be an array of floats.*({message})"):
+    with pytest.raises(ValueError, match=rf"`x` must be an array.*({message})"):
         BalancedBatches(x, Y, 2, 2)

@@ -13,15 +13,30 @@ def condition_rows(y, condition_dim):
         condition_dim: number of classes or attributes; 0 for a model without a condition.
 
     Returns:
-        Tensor `(n, condition_dim)`, float32; None without a condition. A label that is no class gives a row of NaN,
-        where a row of zeros would be learned as a class of its own: a stream's labels cannot all be looked at before.
+        Tensor `(n, condition_dim)`, float32; None without a condition.
     """
     if not condition_dim:
         return None
-    if "int" in keras.backend.standardize_dtype(y.dtype) and len(y.shape) == 1:
-        is_class = keras.ops.logical_and(y >= 0, y < condition_dim)
-        return keras.ops.where(is_class[:, None], keras.ops.one_hot(y, condition_dim, dtype="float32"), math.nan)
-    return keras.ops.cast(y, "float32")
+    return keras.ops.one_hot(y, condition_dim) if is_label(y) else keras.ops.cast(y, "float32")
+
+
+def is_label(y):
+    return "int" in keras.backend.standardize_dtype(y.dtype) and len(y.shape) == 1
+
+
+def spoil_means(trackers, y, condition_dim):
+    """Make NaN of an epoch's means where a label is no class, since nobody has looked at a stream's later batches.
+
+    Its one-hot row of zeros would be learned as one more class.
+
+    Args:
+        trackers: `keras.metrics.Mean`s.
+        y, condition_dim: as in `condition_rows`.
+    """
+    if condition_dim and is_label(y):
+        known = keras.ops.all(keras.ops.logical_and(y >= 0, y < condition_dim))
+        for tracker in trackers:
+            tracker.total.assign(keras.ops.where(known, tracker.total, math.nan))
 
 
 def join(x, condition):

@@ -9,6 +9,7 @@ import functools
 import keras
 
 from . import distribution
+from .conditions import spoil_means
 from .gradients import RecordingScope, current_model
 
 
@@ -19,8 +20,9 @@ def for_trainer(model, name):
     @functools.wraps(step)
     def stateful(data):
         data = keras.tree.map_structure(lambda v: v if v is None else keras.ops.convert_to_tensor(v), data)
-        batch = keras.tree.map_structure(_spec, keras.utils.unpack_x_y_sample_weight(data))
-        model.check_batch(*batch, training=name == "train_step")
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        model.check_batch(*keras.tree.map_structure(_spec, (x, y, sample_weight)), training=name == "train_step")
+        spoil_means(model.trackers.values(), y, model.condition_dim)
         token = current_model.set(model)
         try:
             with distribution.own_seeds(model):

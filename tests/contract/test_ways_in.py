@@ -412,9 +412,11 @@ def test_tensorflows_own_functions_find_what_call_takes(name, tmp_path):
     tf.saved_model.save(model, tmp_path / "model")
     loaded = tf.saved_model.load(tmp_path / "model")
     inputs = call_inputs(name, x, np.eye(CLASSES, dtype="float32")[labels(4)])
-    names = list(loaded.signatures["serving_default"].structured_input_signature[1])
-    given = dict(zip(names, map(tf.constant, inputs if name in CONDITIONAL else [inputs])))
-    (outputs,) = loaded.signatures["serving_default"](**given).values()
+    given = {len(part.shape): tf.constant(part) for part in (inputs if name in CONDITIONAL else [inputs])}
+    serve = loaded.signatures["serving_default"]
+    (outputs,) = serve(
+        **{name: given[len(spec.shape)] for name, spec in serve.structured_input_signature[1].items()}
+    ).values()
     np.testing.assert_allclose(outputs, model(inputs), rtol=1e-4, atol=1e-6)
 
 
