@@ -10,13 +10,20 @@ from packaging.version import Version
 
 from dlarch_keras import Autoencoder
 from dlarch_keras.core import Model
-from tests.support.architectures import ARCHITECTURES, images, small_gan, small_siamese, small_vae
+from tests.support.architectures import (
+    ARCHITECTURES,
+    images,
+    small_autoencoder,
+    small_gan,
+    small_siamese,
+    small_vae,
+)
 
 BACKEND = keras.backend.backend()
 needs_saved_model = pytest.mark.skipif(
     BACKEND == "torch", reason="Keras writes no SavedModel on torch without torch-xla"
 )
-needs_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="Keras writes LiteRT on TensorFlow alone")
+needs_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's own")
 
 
 def exported(model, folder, x, **arguments):
@@ -114,6 +121,30 @@ def test_a_saved_model_is_loaded_exported_and_served_by_tensorflow_alone(tmp_pat
     result = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-3000:]
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_tensorflows_own_functions_find_what_call_takes(name, tmp_path):
+    import tensorflow as tf
+
+    model = ARCHITECTURES[name].make()
+    given = inputs(name, model, 4)
+    tf.saved_model.save(model, tmp_path / "model")
+    loaded = tf.saved_model.load(tmp_path / "model")  # has the variables, as above
+    serve = loaded.signatures["serving_default"]
+    by_rank = {len(array.shape): tf.constant(array) for array in keras.tree.flatten(given)}
+    names = serve.structured_input_signature[1]
+    (outputs,) = serve(**{name: by_rank[len(spec.shape)] for name, spec in names.items()}).values()
+    np.testing.assert_allclose(outputs, model(given), rtol=1e-4, atol=1e-6)
+
+
+@needs_tensorflow
+@pytest.mark.filterwarnings("ignore::UserWarning")  # TensorFlow's: its interpreter is to move to another package
+def test_tensorflows_converter_takes_a_model():
+    import tensorflow as tf
+
+    assert len(tf.lite.TFLiteConverter.from_keras_model(small_autoencoder()).convert()) > 1000
 
 
 def test_where_no_network_says_what_call_takes_the_user_must(tmp_path):
