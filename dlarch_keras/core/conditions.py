@@ -17,7 +17,8 @@ def condition_rows(y, condition_dim):
     """
     if not condition_dim:
         return None
-    return keras.ops.one_hot(y, condition_dim) if is_label(y) else keras.ops.cast(y, "float32")
+    rows = y[:, None] == keras.ops.arange(condition_dim, dtype=y.dtype) if is_label(y) else y
+    return keras.ops.cast(rows, "float32")
 
 
 def is_label(y):
@@ -36,7 +37,7 @@ def spoil_means(trackers, y, condition_dim):
     if condition_dim and is_label(y):
         known = keras.ops.all(keras.ops.logical_and(y >= 0, y < condition_dim))
         for tracker in trackers:
-            tracker.total.assign(keras.ops.where(known, tracker.total, math.nan))
+            tracker.total.assign(tracker.total + keras.ops.where(known, 0.0, math.nan))
 
 
 def join(x, condition):
