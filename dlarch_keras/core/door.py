@@ -39,13 +39,13 @@ class Door:
         """
         if kwargs.get("class_weight") is not None:
             self._check_class_weight(x, y)
-        x, y = self._checked(x, y, kwargs.get("sample_weight"))
+        x, y, kwargs["sample_weight"] = self._checked(x, y, kwargs.get("sample_weight"))
         if not is_stream(x):
             self._check_batch_size(x, batch_size, 1 - validation_split)
         if validation_data is not None:
             parts = (validation_data,) if is_stream(validation_data) else validation_data
             val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(parts)
-            val_x, val_y = self._checked(val_x, val_y, val_weight)
+            val_x, val_y, val_weight = self._checked(val_x, val_y, val_weight)
             is_data = is_stream(val_x)  # which Keras takes by itself only
             validation_data = val_x if is_data else keras.utils.pack_x_y_sample_weight(val_x, val_y, val_weight)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
@@ -65,7 +65,7 @@ class Door:
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **kwargs):
         """Epoch means on held-out data, as `keras.Model.evaluate` gives them, after `check_data`."""
         if not kwargs.get("_use_cached_eval_dataset"):  # fit has checked its validation data already
-            x, y = self._checked(x, y, sample_weight)
+            x, y, sample_weight = self._checked(x, y, sample_weight)
         if not is_stream(x):
             distribution.check_batches(self, x, batch_size)
         return super().evaluate(x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **kwargs)
@@ -91,12 +91,12 @@ class Door:
 
     def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """One step on one batch of arrays, after `check_data`."""
-        x, y = self._checked(x, y, sample_weight)
+        x, y, sample_weight = self._checked(x, y, sample_weight)
         return super().train_on_batch(x, y, sample_weight, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """The values that are logged, of one batch of arrays, after `check_data`."""
-        x, y = self._checked(x, y, sample_weight)
+        x, y, sample_weight = self._checked(x, y, sample_weight)
         return super().test_on_batch(x, y, sample_weight, **kwargs)
 
     def predict_on_batch(self, x):
@@ -125,23 +125,23 @@ class Door:
             validation.batch(keras.tree.flatten(x)[0].shape[0], self.min_batch_size)
 
     def _checked(self, x, y, sample_weight):
-        """`x` and `y` for Keras, after a look at all of them or at a stream's first batch."""
+        """All three for Keras, after a look at the whole of them or at a stream's first batch."""
         if is_stream(x):
             batch, x = first_batch(x)
             if batch is not None:
                 batch_x, batch_y, batch_weight = keras.utils.unpack_x_y_sample_weight(batch)
                 self._check_target_and_weights(batch_y, batch_weight)
                 self.check_data(batch_x, batch_y)
-            return x, y
+            return x, y, sample_weight
         self._check_target_and_weights(y, sample_weight)
         x, y = self.check_data(x, y)
         if sample_weight is not None:
-            validation.weights("sample_weight", sample_weight, len(keras.tree.flatten(x)[0]))
+            sample_weight = validation.weights("sample_weight", sample_weight, len(keras.tree.flatten(x)[0]))
         if y is None and sample_weight is not None:
             if not self.target_is_input:
                 raise ValueError("`sample_weight` must come with `y`: Keras drops the weights of data without targets.")
             y = x
-        return x, y
+        return x, y, sample_weight
 
     def _check_target_and_weights(self, y, sample_weight):
         if y is None and self.needs_target:

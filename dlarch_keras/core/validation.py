@@ -259,11 +259,11 @@ def batch(count, minimum):
 
 
 def weights(name, value, count):
-    """Raise a `ValueError` unless `value` holds one number for each of `count` examples."""
-    if math.prod(np.shape(value)) != count:
-        raise ValueError(
-            f"`{name}` must hold one weight for each of {count} examples, got shape {tuple(np.shape(value))}."
-        )
+    """Return `value`, one number for each of `count` examples, as a NumPy array, or raise a `ValueError`."""
+    value = to_array(name, value)
+    if math.prod(value.shape) != count:
+        raise ValueError(f"`{name}` must hold one weight for each of {count} examples, got shape {value.shape}.")
+    return value
 
 
 def random(name, seed):

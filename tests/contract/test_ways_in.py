@@ -206,6 +206,16 @@ def test_lists_and_pandas_columns_are_arrays(name, container):
     np.testing.assert_allclose(predicted, model.predict(call_inputs(name, x, y), verbose=0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["autoencoder", "conditional VAE"])
+@pytest.mark.parametrize("container", [list, pd.Series])
+def test_weights_may_be_lists_and_columns(name, container):
+    model, (x, y) = untrained(name), ARCHITECTURES[name].data(16)
+    weights = np.linspace(0, 2, 16, dtype="float32")
+    expected = model.evaluate(x, y, sample_weight=weights, verbose=0)
+    assert model.evaluate(x, y, sample_weight=container(weights), verbose=0) == pytest.approx(expected)
+    model.fit(x, y, sample_weight=container(weights), verbose=0)
+
+
 def test_pairs_may_be_lists_and_two_images_are_no_pair():
     (a, b), y = pairs(16)
     model = untrained("Siamese")
