@@ -46,14 +46,14 @@ def test_the_encoding_by_hand():
     frame = pd.DataFrame({"x": [0.0, 1, 2, 3, 4], "c": ["b", "b", "a", "a", "a"], "k": 7})
     preparation = TablePreparation().fit(frame)
     expected = np.arcsinh(0.67448975 / 10 * np.array([-2, -1, 0, 1, 2]))
-    encoded, _ = preparation.transform(frame)
+    encoded = preparation.transform(frame)
     assert encoded.dtype == "float32"
     np.testing.assert_array_equal(preparation.owners, [0, 1, 1])
     np.testing.assert_allclose(encoded[:, 0], expected / np.sqrt(np.mean(expected**2)), atol=1e-6)
     # Two of five: (1 - .4) / sqrt(.4 * .6) = sqrt(1.5)
     np.testing.assert_allclose(encoded[:, 2], np.sqrt([1.5, 1.5, 2 / 3, 2 / 3, 2 / 3]) * [1, 1, -1, -1, -1], atol=1e-6)
     np.testing.assert_allclose(encoded[:, 1], -encoded[:, 2], atol=1e-6)
-    _, new = preparation.transform(pd.DataFrame({"x": [9.0, np.nan, 2], "c": ["z", None, "a"], "k": [7, 8, np.nan]}))
+    _, new = preparation.inspect(pd.DataFrame({"x": [9.0, np.nan, 2], "c": ["z", None, "a"], "k": [7, 8, np.nan]}))
     np.testing.assert_array_equal(new, [[False, True, False], [True, True, True], [False, False, True]])
 
 
@@ -69,20 +69,20 @@ def test_columns_of_every_odd_kind():
         }
     )
     preparation = TablePreparation().fit(frame)
-    encoded, new = preparation.transform(frame)
+    encoded, new = preparation.inspect(frame)
     np.testing.assert_array_equal(preparation.owners, [0, 1, 1, 2, 4, 4, 4])
     np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(encoded.std(axis=0), 1, rtol=1e-6)
     np.testing.assert_array_equal(encoded[[0, 5], 1], encoded[[0, 5], 1].mean())
     assert not new.any()
     other = pd.DataFrame([[np.nan, 9.0, 6.0, 0.0, "c"]], columns=frame.columns)
-    np.testing.assert_array_equal(preparation.transform(other)[1], [[True, False, True, True, True]])
+    np.testing.assert_array_equal(preparation.inspect(other)[1], [[True, False, True, True, True]])
 
 
 def test_rare_categories_share_an_encoding_and_are_not_new():
     frame = pd.DataFrame({"c": [f"shop {number}" for number in range(150) for _ in range(1 + 2 * (number < 100))]})
     preparation = TablePreparation().fit(frame)
-    encoded, new = preparation.transform(frame.tail(50))
+    encoded, new = preparation.inspect(frame.tail(50))
     assert encoded.shape == (50, 100)
     assert (encoded == encoded[0]).all()
     assert not new.any()
@@ -106,7 +106,7 @@ def test_the_score_by_hand():
     detector.autoencoder_.set_weights([np.array(weights) for weights in ([[1], [0]], [0], [[0.5, 0.25]], [0, 0])])
     detector.residual_scale_ = np.array([0.25, 2.0])
     values = np.array([[2.0, 0.5], [0.0, -3.0]], "float32")
-    detector.preparation_.transform = lambda frame: (values, np.zeros((2, 2), bool))
+    detector.preparation_.inspect = lambda frame: (values, np.zeros((2, 2), bool))
     # Row 1: residuals 1 / .25 = 4 > 2 and 0 / 2 < .5. Row 2: residuals 0 and -3 / 2, within -3.
     expected = np.log([[17, 1.25], [1, 10]])
     np.testing.assert_allclose(detector.explain(np.zeros((2, 2))), expected, rtol=1e-6)

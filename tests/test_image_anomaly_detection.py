@@ -318,7 +318,7 @@ def test_training_that_diverges_is_an_error_and_leaves_no_detector_behind(fitted
         ((surfaces() * 255).astype("uint8"), "got dtype uint8: divide pixels by 255"),
         (list((surfaces() * 255).astype("uint8")), "got dtype uint8: divide pixels by 255"),
         (surfaces() * 255, "got values from .*: divide pixels from 0 to 255 by 255"),
-        (list(surfaces()[:2]) + list(surfaces(size=(20, 20))), "got a list that is no array"),
+        (list(surfaces()[:2]) + list(surfaces(size=(20, 20))), "got a list that is none"),
         (surfaces()[..., 0], r"got shape \(10, 32, 32\)"),
         (np.ma.masked_less(surfaces(), 0.3), "must be whole images, got a masked array"),
     ],

@@ -21,7 +21,7 @@ def encoded(column, **others):
     """The encoding of one column beside one of ordinary numbers."""
     frame = pd.DataFrame({"x": np.arange(len(column)), "c": column, **others})
     preparation = TablePreparation().fit(frame)
-    values, new = preparation.transform(frame)
+    values, new = preparation.inspect(frame)
     assert not new.any()
     return values[:, preparation.owners == 1]
 

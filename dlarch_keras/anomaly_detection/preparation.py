@@ -101,6 +101,10 @@ class TablePreparation:
         ).astype(int)
 
     def transform(self, frame):
+        """Encode a data frame with the same columns, as `inspect` does: `(n, columns)` → `(n, encoded)`, float32."""
+        return self.inspect(frame)[0]
+
+    def inspect(self, frame):
         """Encode a data frame with the same columns, and say where a value is new in kind.
 
         That is: no training row had the like, and no number expresses how unlike it is. These are an unseen category,

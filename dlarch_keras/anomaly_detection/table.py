@@ -128,7 +128,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if not continues:
             self.preparation_ = TablePreparation().fit(frame, training)
             self._novelty = 2 * float(np.log1p(len(training)))
-        encoded, _ = self.preparation_.transform(frame.iloc[training])
+        encoded = self.preparation_.transform(frame.iloc[training])
         self.preparation_.transform(held_back)  # whatever is wrong with these rows, say so before training
         vars(self).pop("offset_", None)  # nor does training that fails
         if not continues:
@@ -145,7 +145,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         by_owner = np.argsort(owners, kind="stable")
         owners, starts = np.unique(owners[by_owner], return_index=True)
         for start in range(0, len(frame), ROWS):
-            values, new = self.preparation_.transform(frame.iloc[start : start + ROWS])
+            values, new = self.preparation_.inspect(frame.iloc[start : start + ROWS])
             residuals = values - reconstruct(self.autoencoder_, values)
             surprises = surprise(values, residuals, self.residual_scale_).take(by_owner, axis=1)
             contributions = self._novelty * new
