@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dlarch_keras import AnomalyDetector, Autoencoder
 from dlarch_keras.anomaly_detection.preparation import TablePreparation
-from dlarch_keras.anomaly_detection.rows import ROWS
+from dlarch_keras.anomaly_detection.rows import REFERENCES, ROWS
 from tests.support.bad_input import bad_arrays
 from tests.support.tables import COMPILE, QUICK, eager, numbers, table  # noqa: F401, the fixture acts by itself
 
@@ -101,16 +101,77 @@ def test_sums_of_explanations_are_the_scores(fitted):
 
 
 def test_the_score_by_hand():
-    """A network that halves the first column and returns a quarter of it as the second, on paper."""
-    detector = AnomalyDetector(**QUICK | {"latent_dim": 1, "hidden_units": ()}).fit(numbers(columns=2))
+    """A network that halves the first column and returns a quarter of it as the second, and three references."""
+    detector = AnomalyDetector(**QUICK | {"latent_dim": 1, "hidden_units": (), "neighbours": 2}).fit(numbers(columns=2))
     detector.autoencoder_.set_weights([np.array(weights) for weights in ([[1], [0]], [0], [[0.5, 0.25]], [0, 0])])
-    detector.residual_scale_ = np.array([0.25, 2.0])
+    detector.residual_scale_, detector.typical_ = np.array([0.25, 2.0]), np.array([2.0, 0.5])
+    detector.references_ = np.array([[0, 0], [3, 4], [2, 0.5]], "float32")
     values = np.array([[2.0, 0.5], [0.0, -3.0]], "float32")
     detector.preparation_.inspect = lambda frame: (values, np.zeros((2, 2), bool))
     # Row 1: residuals 1 / .25 = 4 > 2 and 0 / 2 < .5. Row 2: residuals 0 and -3 / 2, within -3.
-    expected = np.log([[17, 1.25], [1, 10]])
+    surprise = np.log([[17, 1.25], [1, 10]])
+    # Nearest to either are the first and the last reference, at 4.25 and 0, and 9 and 16.25.
+    squares = np.array([[(4 + 0) / 2, (0.25 + 0) / 2], [(0 + 4) / 2, (9 + 12.25) / 2]])
+    expected = surprise / 2 + squares / np.sqrt([[2.125], [12.625]]) / 0.5
     np.testing.assert_allclose(detector.explain(np.zeros((2, 2))), expected, rtol=1e-6)
-    np.testing.assert_allclose(detector.score_samples(np.zeros((2, 2))), -np.log([17 * 1.25, 10]), rtol=1e-6)
+    scores = [np.log(17 * 1.25) / 2 + np.sqrt(2.125) / 0.5, np.log(10) / 2 + np.sqrt(12.625) / 0.5]
+    np.testing.assert_allclose(-detector.score_samples(np.zeros((2, 2))), scores, rtol=1e-6)
+
+
+def test_a_typical_row_scores_minus_two(compiled):
+    x = numbers(1000)
+    scores = AnomalyDetector(steps=100, trim=0.0, random_state=0).fit(x).score_samples(x)
+    assert scores.mean() == pytest.approx(-2, abs=0.1)
+
+
+def correlated(n, seed):
+    """Ten columns that follow three hidden ones."""
+    weights = np.random.default_rng(99).normal(size=(3, 10))
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 3)) @ weights + 0.2 * rng.normal(size=(n, 10))
+
+
+def shifted(rows, rng):
+    columns = rng.integers(0, 10, (len(rows), 1))
+    return rows + 4 * rows.std(axis=0) * (np.arange(10) == columns), columns
+
+
+def swapped(rows, rng):
+    """Two columns are another row's: each value ordinary, and together they do not fit."""
+    columns = np.array([rng.permutation(10)[:2] for _ in rows])
+    planted = (columns[:, :, None] == np.arange(10)).any(axis=1)
+    return np.where(planted, rows[rng.permutation(len(rows))], rows), columns
+
+
+@pytest.mark.parametrize("plant", [shifted, swapped])
+def test_the_planted_column_is_among_the_first_two(compiled, plant):
+    detector = AnomalyDetector(random_state=0).fit(correlated(5000, seed=0))
+    rows, columns = plant(correlated(2000, seed=1), np.random.default_rng(2))
+    alerts = detector.predict(rows) == -1
+    assert alerts.mean() > 0.3
+    first_two = np.argsort(-detector.explain(rows[alerts]), axis=1)[:, :2]
+    hits = (first_two[:, :, None] == columns[alerts][:, None]).any(axis=(1, 2))
+    assert hits.mean() >= 0.9
+
+
+def test_a_budget_holds_on_later_rows(compiled):
+    """Where 20 of 1,000 rows are alerts, 20 ± 2.6 √(2 · 20) of the next 1,000 are, 99 times in 100."""
+    detector = AnomalyDetector(steps=100, random_state=0).fit(correlated(2000, seed=0))
+    for seed in range(1, 6):
+        detector.calibrate(correlated(1000, seed=seed), budget=20)
+        assert 4 <= np.sum(detector.predict(correlated(1000, seed=100 + seed)) == -1) <= 36
+
+
+def test_rows_between_two_groups_are_found(compiled):
+    """An autoencoder copies what lies between; the neighbours do not know it."""
+    rng = np.random.default_rng(0)
+    groups = rng.choice([-2.0, 2.0], (2000, 1)) + 0.2 * rng.normal(size=(2000, 4))
+    detector = AnomalyDetector(random_state=0).fit(groups)
+    between = 0.2 * rng.normal(size=(200, 4))
+    assert np.mean(detector.predict(between) == -1) > 0.9
+    surprises, squares = detector._oddities(detector.preparation_.transform(pd.DataFrame(between)))
+    assert surprises.sum(axis=1).mean() < 1.5 * detector.typical_[0]
+    assert np.sqrt(squares.sum(axis=1)).mean() > 4 * detector.typical_[1]
 
 
 def test_anomalies_are_found_and_explained(compiled):
@@ -265,6 +326,8 @@ def test_few_rows_suffice():
         ("noise", "much"),
         ("trim", 1.0),
         ("trim", None),
+        ("neighbours", 0),
+        ("neighbours", 2.5),
         ("contamination", 0.0),
         ("contamination", 0.6),
         ("validation_fraction", 0.0),
@@ -423,10 +486,12 @@ def test_a_warm_start_continues(compiled):
         np.testing.assert_allclose(after, before, atol=1e-5)
         assert not np.array_equal(after, before)
     assert 0.02 < np.mean(detector.predict(x) == -1) < 0.12
-    offset = detector.offset_
+    before = detector.preparation_.transform(pd.DataFrame(x))
+    known = (detector.references_[:, None] == before).all(axis=2).any(axis=1)  # the others are of the second fit
+    assert len(known) == REFERENCES and 0.4 < known.mean() < 0.6
     shifted = np.abs(x) * 5
-    assert detector.fit(shifted).offset_ < offset
-    assert np.mean(detector.predict(shifted) == -1) < 0.12
+    assert np.mean(detector.predict(shifted) == -1) > 0.5
+    assert np.mean(detector.fit(shifted).predict(shifted) == -1) < 0.12
 
 
 def test_a_warm_start_is_a_start_at_first(on_numbers):

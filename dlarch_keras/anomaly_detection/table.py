@@ -1,9 +1,13 @@
-"""Anomaly detection in tables: an autoencoder learns what rows look like, and the rows it fails to copy are suspect.
+"""Anomaly detection in tables: suspect are rows that an autoencoder fails to copy, and rows far from all others.
 
-    score of a row = - sum over its encoded columns of log(1 + max(value², residual²))
+    score of a row = - (surprise / typical surprise + distance / typical distance)
+    surprise       = sum over its encoded columns of log(1 + max(value², residual²))
+    distance       = root mean square distance to the nearest among typical training rows
 
 Sakurada & Yairi, "Anomaly detection using autoencoders with nonlinear dimensionality reduction", MLSDA 2014; trained on
 noisy copies after Vincent et al., "Extracting and composing robust features with denoising autoencoders", ICML 2008.
+Neighbours in a small random sample: Sugiyama & Borgwardt, "Rapid distance-based outlier detection via sampling", NIPS
+2013.
 """
 
 from numbers import Integral, Real
@@ -21,26 +25,35 @@ from ..core.archive import read_archive, write_archive
 from .columns import table_of
 from .decisions import labels, threshold
 from .preparation import TablePreparation
-from .rows import ROWS, reconstruct, row_autoencoder, surprise, train_on_typical_rows
+from .rows import REFERENCES, ROWS, by_column, differences, reconstruct, row_autoencoder, surprise, train, typical_rows
+
+_ARRAYS = ("references", "residual_scale", "typical")  # attributes, but for the underscore at their end
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
-    """Scores the rows of a table by how badly a denoising autoencoder reconstructs them.
+    """Scores the rows of a table by how badly a denoising autoencoder reconstructs them, and how far they lie off.
 
     The score is a sum over columns, so that it can be explained. `TablePreparation` encodes them to mean 0 and variance
-    1, and says which columns are numbers and which categories, which are refused, and what becomes of missing values. A
-    residual is the encoded value minus its reconstruction, over the standard deviation of that. So a column counts by
-    what is stranger, its value by itself or beside the row's other values, in the units of a Cauchy variable's negative
-    log-density, under which one wild column does not drown the others. A value new in kind, an unseen category for
-    instance, adds 2 log(1 + number of training rows), about twice what a category of a single training row does.
+    1, and says which columns are numbers and which categories, which are refused, and what becomes of missing values.
+
+    - Surprise: a residual is the encoded value minus its reconstruction, over the standard deviation of that. A column
+      counts by what is stranger, its value by itself or beside the row's other values, in the units of a Cauchy
+      variable's negative log-density, under which one wild column does not drown the others.
+    - Distance: an autoencoder that copies well also copies what lies between two groups of rows. So the distance to the
+      nearest rows of a sample of the training rows counts too, shared out among the columns as its square is.
+
+    Each is divided by its mean over typical training rows, so that a typical row scores about -2. A value new in kind,
+    an unseen category for instance, adds 2 log(1 + number of training rows) to the surprise, about twice what a
+    category of a single training row does, and as much to the squared distance.
 
     Args:
         latent_dim: length of the code; None for half the number of encoded columns.
         hidden_units: widths of the encoder's layers; the decoder mirrors them.
         noise: standard deviation of the noise added to the encoded columns in training. Less of it finds more of the
-            rows whose values are ordinary and do not go together, and fewer of those with extreme values.
-        trim: share of the training rows, those with the highest scores so far, that is left out of each quarter of the
-            training, so that anomalies among them are not learned.
+            rows whose values are ordinary and do not go together, and more of it more of those with extreme values.
+        trim: share of the training rows, those with the most extreme values, that is left out of the training, so that
+            anomalies among them are not learned. 0 if you know that there are none.
+        neighbours: how many of the nearest typical rows a row is compared with.
         contamination: share of the held-back rows that `predict` calls anomalies.
         validation_fraction: share of the rows that are held back from training, for the threshold.
         steps: gradient steps, whatever the number of rows.
@@ -54,7 +67,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         offset_: the score below which a row is an anomaly.
         n_features_in_, feature_names_in_: columns of the table, and their names if it was a data frame.
         autoencoder_: the trained `DenoisingAutoencoder`.
-        residual_scale_: `(encoded,)`, standard deviation of the training rows' residuals.
+        references_: `(at most 500, encoded)`, the sample of typical training rows.
+        residual_scale_: `(encoded,)`, standard deviation of the typical rows' residuals.
+        typical_: mean surprise and mean distance of typical rows.
         preparation_: the fitted `TablePreparation`.
     """
 
@@ -63,6 +78,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         "hidden_units": [tuple, list],  # of what, `fit` checks
         "noise": [Interval(Real, 0, np.inf, closed="neither")],
         "trim": [Interval(Real, 0, 1, closed="left")],
+        "neighbours": [Interval(Integral, 1, None, closed="left")],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "steps": [Interval(Integral, 1, None, closed="left")],
@@ -77,8 +93,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         *,
         latent_dim=None,
         hidden_units=(64,),
-        noise=1.5,
-        trim=0.3,
+        noise=0.7,
+        trim=0.15,
+        neighbours=5,
         contamination=0.05,
         validation_fraction=0.1,
         steps=1000,
@@ -91,6 +108,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.hidden_units = hidden_units
         self.noise = noise
         self.trim = trim
+        self.neighbours = neighbours
         self.contamination = contamination
         self.validation_fraction = validation_fraction
         self.steps = steps
@@ -128,29 +146,39 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if not continues:
             self.preparation_ = TablePreparation().fit(frame, training)
             self._novelty = 2 * float(np.log1p(len(training)))
-        encoded = self.preparation_.transform(frame.iloc[training])
+        rows = typical_rows(self.preparation_.transform(frame.iloc[training]), self.trim)
         self.preparation_.transform(held_back)  # whatever is wrong with these rows, say so before training
         vars(self).pop("offset_", None)  # nor does training that fails
         if not continues:
-            self.autoencoder_ = row_autoencoder(encoded.shape[1], self.latent_dim, hidden_units, self.noise, seed)
-        self.residual_scale_ = train_on_typical_rows(
-            self.autoencoder_, encoded, self.trim, self.steps, self.batch_size, self.learning_rate, seed + 1
-        )
+            self.autoencoder_ = row_autoencoder(rows.shape[1], self.latent_dim, hidden_units, self.noise, seed)
+        self.residual_scale_ = train(self.autoencoder_, rows, self.steps, self.batch_size, self.learning_rate, seed + 1)
+        rng = np.random.default_rng(seed)
+        sample = rng.permutation(rows)
+        references = [sample[:REFERENCES], *([self.references_] if continues else [])]
+        self.references_ = rng.permutation(np.concatenate(references))[:REFERENCES]
+        surprises, squares = self._oddities(sample[-ROWS:])
+        means = surprises.sum(axis=1).mean(), np.sqrt(squares.sum(axis=1)).mean()
+        self.typical_ = np.add(means, 1e-6, dtype="float64")
         self.offset_ = threshold(self._scores(held_back), self.contamination)
         return self
 
+    def _oddities(self, rows):
+        """Surprises and squared distances of encoded rows, `(n, encoded)` each."""
+        residuals = rows - reconstruct(self.autoencoder_, rows)
+        apart = differences(rows, self.references_, min(self.neighbours, len(self.references_)))
+        return surprise(rows, residuals, self.residual_scale_), apart
+
     def _batches(self, frame):
         """Contributions of each column, `(n, columns)`, for `ROWS` rows at a time."""
-        owners = self.preparation_.owners
-        by_owner = np.argsort(owners, kind="stable")
-        owners, starts = np.unique(owners[by_owner], return_index=True)
         for start in range(0, len(frame), ROWS):
-            values, new = self.preparation_.inspect(frame.iloc[start : start + ROWS])
-            residuals = values - reconstruct(self.autoencoder_, values)
-            surprises = surprise(values, residuals, self.residual_scale_).take(by_owner, axis=1)
-            contributions = self._novelty * new
-            contributions[:, owners] += np.add.reduceat(surprises, starts, axis=1, dtype="float64")
-            yield contributions
+            rows, new = self.preparation_.inspect(frame.iloc[start : start + ROWS])
+            surprises, squares = (
+                self._novelty * new + by_column(oddity, self.preparation_.owners, new.shape[1])
+                for oddity in self._oddities(rows)
+            )
+            distances = np.sqrt(squares.sum(axis=1, keepdims=True))
+            shares = np.divide(squares, distances, out=np.zeros_like(squares), where=distances > 0)
+            yield surprises / self.typical_[0] + shares / self.typical_[1]
 
     def _scores(self, frame):
         return -np.concatenate([contributions.sum(axis=1) for contributions in self._batches(frame)])
@@ -187,6 +215,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def calibrate(self, X, budget):
         """Set the threshold from rows that were not trained on, to what you can afford to look at.
 
+        Among as many later rows of the same kind there will be budget ± 2.6 √(2 · budget) alerts, 99 times in 100.
+
         Args:
             X: `(n, columns)`, validation rows: as many as arrive in the time that the budget is for.
             budget: number of alerts among them as an integer, or their share as a float. Rows that tie at the
@@ -215,8 +245,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             "offset": self.offset_,
             "novelty": self._novelty,
         }
-        arrays, models = {"residual_scale": self.residual_scale_}, {"autoencoder": self.autoencoder_}
-        write_archive(path, "AnomalyDetector", settings, arrays, models)
+        arrays = {name: getattr(self, f"{name}_") for name in _ARRAYS}
+        write_archive(path, "AnomalyDetector", settings, arrays, {"autoencoder": self.autoencoder_})
 
     @classmethod
     def load(cls, path):
@@ -235,7 +265,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if settings["feature_names"]:
             detector.feature_names_in_ = np.array(settings["feature_names"], dtype=object)
         detector.offset_, detector._novelty = settings["offset"], settings["novelty"]
-        detector.residual_scale_, detector.autoencoder_ = arrays["residual_scale"], models["autoencoder"]
+        detector.autoencoder_ = models["autoencoder"]
+        for name in _ARRAYS:
+            setattr(detector, f"{name}_", arrays[name])
         return detector
 
     def __sklearn_tags__(self):
