@@ -1,4 +1,4 @@
-"""Chooses the detector's settings, no figure on a table that had a say in them: `python -m benchmarks.anomaly_settings`.
+"""The detector's settings, each figure on a table that had no say in them: `python -m benchmarks.anomaly_settings`.
 
 Every candidate is measured on the 22 tables of ADBench, contaminated and one-class, as in `anomaly_detection.py`. Then,
 for each table, the candidate is taken that does best on the other 21: whose smaller margin is largest of the two over
