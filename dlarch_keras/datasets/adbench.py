@@ -10,8 +10,9 @@ _FILES = {
     "breastw": "4_breastw", "annthyroid": "2_annthyroid", "http": "16_http", "cardio": "6_cardio",
     "mammography": "23_mammography", "satimage-2": "31_satimage-2", "shuttle": "32_shuttle", "thyroid": "38_thyroid",
     "campaign": "5_campaign", "Cardiotocography": "7_Cardiotocography", "glass": "14_glass",
-    "Hepatitis": "15_Hepatitis", "InternetAds": "17_InternetAds", "Lymphography": "21_Lymphography", "mnist": "24_mnist",
-    "Pima": "29_Pima", "smtp": "34_smtp", "vertebral": "39_vertebral", "WBC": "42_WBC", "wine": "45_wine", "WPBC": "46_WPBC", "yeast": "47_yeast",
+    "Hepatitis": "15_Hepatitis", "InternetAds": "17_InternetAds", "Lymphography": "21_Lymphography",
+    "mnist": "24_mnist", "Pima": "29_Pima", "smtp": "34_smtp", "vertebral": "39_vertebral", "WBC": "42_WBC",
+    "wine": "45_wine", "WPBC": "46_WPBC", "yeast": "47_yeast",
 }  # fmt: skip
 ADBENCH_NAMES = tuple(_FILES)
 
