@@ -64,35 +64,52 @@ def test_more_contrast_more_error(trained):
 
 
 def test_error_map_by_hand(fitted_to_colour):
-    """One pixel off by .5 in one of three channels: a squared error of .25 / 3 there, spread by the Gaussian."""
+    """One pixel off by .5 in one of three channels, a squared error of .25 / 3; every code at a distance of 4."""
     x = np.full((1, 15, 15, 3), 0.5, "float32")
     other = x.copy()
     other[0, 7, 7, 1] = 1.0
     detector = copy(fitted_to_colour).set_params(smoothing=0.0)
-    detector.reconstruct = lambda X: other
+    detector._repainted = lambda X: (other, np.zeros((1, 8, 8, 4), "float32"))
+    detector.references_ = np.array([[0, 4, 0, 0], [0, 5, 0, 12]], "float32")
     expected = np.zeros((15, 15))
-    expected[7, 7] = 0.25 / 3
+    expected[7, 7] = np.sqrt(0.25 / 3 * 4)
     np.testing.assert_allclose(detector.error_map(x)[0], expected, atol=1e-7)
-    # The mean of the top fifth, 45 of the 225 pixels, one of them .25 / 3 and the others 0.
+    # The mean of the top fifth, 45 of the 225 pixels, one of them √(1 / 3) and the others 0.
     detector.top_fraction = 0.2
-    np.testing.assert_allclose(detector.score_samples(x), [-0.25 / 3 / 45], rtol=1e-6)
+    np.testing.assert_allclose(detector.score_samples(x), [-np.sqrt(1 / 3) / 45], rtol=1e-6)
     detector.smoothing = 1.0
-    spread = detector.error_map(x)[0]
-    np.testing.assert_allclose(spread.sum(), 0.25 / 3, rtol=1e-5)
+    squared = np.square(detector.error_map(x)[0])
+    np.testing.assert_allclose(squared.sum(), 1 / 3, rtol=1e-5)
     # A Gaussian's centre, once down and once across: 1 / sum(exp(-k² / 2)) for k from -4 to 4, as truncated.
-    np.testing.assert_allclose(spread[7, 7], 0.25 / 3 / np.exp(-(np.arange(-4, 5) ** 2) / 2).sum() ** 2, rtol=1e-4)
+    np.testing.assert_allclose(squared[7, 7], 1 / 3 / np.exp(-(np.arange(-4, 5) ** 2) / 2).sum() ** 2, rtol=1e-4)
+
+
+def test_distances_by_hand(fitted):
+    """The nearest of two references, for each of four places; a place is two pixels wide."""
+    detector = copy(fitted)
+    detector.references_ = np.array([[0, 0], [3, 4]], "float32")
+    codes = np.array([[[[0, 0], [3, 4]], [[3, 0], [6, 8]]]], "float32")
+    expected = np.repeat(np.repeat([[0, 0], [3, 5]], 2, axis=0), 2, axis=1)
+    np.testing.assert_allclose(detector._distances(codes)[0], expected, atol=1e-6)
+
+
+def test_references_are_codes_of_the_training_images(fitted):
+    codes = fitted._repainted(surfaces()[:8])[1].reshape(-1, 4)
+    assert fitted.references_.shape == (500, 4)
+    assert (np.abs(fitted.references_[:, None] - codes).max(axis=2).min(axis=1) < 1e-5).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_ssim_map_is_scikit_images(channels, fitted, fitted_to_colour):
     x = surfaces(3, (21, 34), channels, seed=2)
     detector = copy(fitted if channels == 1 else fitted_to_colour).set_params(error="ssim", smoothing=1.5)
+    detector._distances = lambda codes: np.ones((len(codes), 22, 34))
     for image, other, found in zip(x, detector.reconstruct(x), detector.error_map(x)):
         maps = [
             structural_similarity(image[..., c], other[..., c], win_size=11, data_range=1, full=True)[1]
             for c in range(channels)
         ]
-        np.testing.assert_allclose(found, gaussian_filter(1 - np.mean(maps, axis=0), 1.5), atol=1e-5)
+        np.testing.assert_allclose(found**2, gaussian_filter(1 - np.mean(maps, axis=0), 1.5), atol=1e-5)
         assert found.min() >= 0
 
 

@@ -1,9 +1,12 @@
 """Finds defects in images of surfaces: an autoencoder repaints an image as it should be, and what differs is marked.
 
-    error map = Gaussian * mean over channels of (image - reconstruction)², or of 1 - SSIM
+    error map = √(Gaussian * error · Gaussian * distance)
+    error     = mean over channels of (image - reconstruction)², or of 1 - SSIM
+    distance  = of a place's code to the nearest code of the training images
     score     = - mean of the error map's largest values
 
-`surface.py` has the network, and says what it learns.
+`surface.py` has the network, and says what it learns. Neighbours among features, there of a network that was trained on
+photographs: Roth et al., "Towards total recall in industrial anomaly detection", CVPR 2022.
 """
 
 import contextlib
@@ -15,6 +18,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -28,6 +32,7 @@ from .precision import single_precision
 from .surface import STRIDE, surface_decoder, surface_encoder
 
 WINDOW = 11  # pixels on a side of SSIM's window (Wang et al. 2004), and the smallest image
+REFERENCES = 500  # codes of training images that others are compared with
 
 
 class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
@@ -37,7 +42,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         filters: channels of the network at half and at a quarter of the image's size.
         latent_channels: channels of the code, which has half the image's height and width.
         error: "mse", the squared difference to the reconstruction, or "ssim", one minus their structural similarity.
-        smoothing: standard deviation in pixels of the Gaussian that smooths the error map.
+        smoothing: standard deviation in pixels of the Gaussian that smooths errors and distances.
         top_fraction: an image's error is the mean of this fraction of its pixels, those of largest error.
         patch_size: height and width of the patches to train on.
         steps, batch_size, learning_rate: number of training steps, patches in each, peak rate of Adam.
@@ -48,6 +53,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
 
     Attributes:
         autoencoder_: the trained `Autoencoder`.
+        references_: `(at most 500, latent_channels)`, a sample of the training images' codes, each the mean of 3 x 3.
         offset_: the score at the threshold.
         channels_: of the images.
     """
@@ -107,7 +113,7 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         Raises:
             ValueError: for other images, or a parameter out of range.
         """
-        for name in ("autoencoder_", "channels_", "offset_"):
+        for name in ("autoencoder_", "channels_", "references_", "offset_"):
             vars(self).pop(name, None)  # a fit that fails leaves no detector behind
         self._validate_params()
         filters = validation.positive_ints("filters", self.filters, length=2)
@@ -127,9 +133,10 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
             with contextlib.suppress(FloatingPointError):  # then the threshold is not finite, either
                 model.fit(patches, verbose=self.verbose, shuffle=False)
         self.autoencoder_, self.channels_ = model, channels
+        self.references_ = self._sampled_codes(X[:-held_back], seed)
         threshold = np.quantile(self.score_samples(X[-held_back:]), self.contamination)
         if not np.isfinite(threshold):
-            del self.autoencoder_, self.channels_
+            del self.autoencoder_, self.channels_, self.references_
             raise ValueError(
                 f"`learning_rate` must be small enough for training to converge, got {self.learning_rate}."
             )
@@ -140,14 +147,31 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         """The images as they should be: `(n, height, width, channels)` → the same shape, in [0, 1]."""
         check_is_fitted(self)
         X = _images(X, self.channels_)
+        return self._repainted(X)[0]
+
+    def _repainted(self, X):
+        """Reconstructions, `(n, height, width, channels)`, and codes, `(n, ⌈height / 2⌉, ⌈width / 2⌉, latent)`."""
         height, width = X.shape[1:3]
         padding = [(0, 0), (0, -height % STRIDE), (0, -width % STRIDE), (0, 0)]
         padded = np.pad(X, padding, mode="symmetric")
         # About the same number of pixels in memory at a time, whatever the images' size.
         batch_size = max(1, 2**18 // (height * width))
         with single_precision():
-            codes_to_pixels = keras.Sequential([self.autoencoder_.encoder, self.autoencoder_.decoder])
-            return forward(codes_to_pixels, padded, batch_size)[:, :height, :width].clip(0, 1)
+            codes = forward(self.autoencoder_.encoder, padded, batch_size)
+            images = forward(self.autoencoder_.decoder, codes, batch_size)
+        codes = ndimage.uniform_filter(codes, (0, 3, 3, 0))[:, : -(-height // 2), : -(-width // 2)]
+        return images[:, :height, :width].clip(0, 1), codes
+
+    def _sampled_codes(self, X, seed):
+        """At most `REFERENCES` codes of images, from random places: `(m, latent_channels)`."""
+        codes = self._repainted(X)[1]
+        codes = codes.reshape(-1, codes.shape[-1])
+        return codes[np.random.default_rng(seed).permutation(len(codes))[:REFERENCES]]
+
+    def _distances(self, codes):
+        """From each place's code to the nearest reference: `(n, rows, columns, latent)` → `(n, 2 rows, 2 columns)`."""
+        _, distances = pairwise_distances_argmin_min(codes.reshape(-1, codes.shape[-1]), self.references_)
+        return distances.reshape(codes.shape[:3]).repeat(2, axis=1).repeat(2, axis=2)
 
     def error_map(self, X):
         """How far each pixel, with its surroundings, is from normal.
@@ -156,16 +180,20 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
             X: floats in [0, 1], `(n, height, width, channels)`, of any size from 11 x 11 pixels.
 
         Returns:
-            `(n, height, width)`, at least 0: squared differences or 1 - SSIM, mean over channels, smoothed.
+            `(n, height, width)`, at least 0: the geometric mean of the error, smoothed (squared difference or 1 - SSIM,
+            mean over channels), and of the distance to the nearest code of the training images, smoothed.
         """
+        check_is_fitted(self)
         self._validate_params()  # set_params() may have changed them since fit()
-        reconstructions = self.reconstruct(X)
         X = _images(X, self.channels_)
+        reconstructions, codes = self._repainted(X)
         if self.error == "mse":
             errors = np.square(X - reconstructions).mean(axis=-1)
         else:
             errors = np.stack([_dissimilarity(image, other) for image, other in zip(X, reconstructions)])
-        return ndimage.gaussian_filter(errors, (0, self.smoothing, self.smoothing))
+        distances = self._distances(codes)[:, : X.shape[1], : X.shape[2]]
+        width = (0, self.smoothing, self.smoothing)
+        return np.sqrt(ndimage.gaussian_filter(errors, width) * ndimage.gaussian_filter(distances, width))
 
     def score_samples(self, X):
         """Scores of whole images, higher for more normal ones: `(n, height, width, channels)` → `(n,)`, at most 0."""
@@ -185,7 +213,8 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
         """Write the fitted detector to one file, an archive of JSON and a `.keras` model, without pickle."""
         check_is_fitted(self)
         settings = {"parameters": self.get_params(), "offset": self.offset_, "channels": self.channels_}
-        write_archive(path, "ImageAnomalyDetector", settings, models={"autoencoder": self.autoencoder_})
+        arrays = {"references": self.references_}
+        write_archive(path, "ImageAnomalyDetector", settings, arrays, {"autoencoder": self.autoencoder_})
 
     @classmethod
     def load(cls, path):
@@ -195,10 +224,10 @@ class ImageAnomalyDetector(OutlierMixin, BaseEstimator):
             ValueError: for a file that is not such an archive.
             FileNotFoundError: there is no file.
         """
-        settings, _, models = read_archive(path, "ImageAnomalyDetector")
+        settings, arrays, models = read_archive(path, "ImageAnomalyDetector")
         parameters = settings["parameters"]
         detector = cls(**parameters | {"filters": tuple(parameters["filters"])})
-        detector.autoencoder_ = models["autoencoder"]
+        detector.autoencoder_, detector.references_ = models["autoencoder"], arrays["references"]
         detector.offset_, detector.channels_ = settings["offset"], settings["channels"]
         return detector
 
