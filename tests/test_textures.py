@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from dlarch_keras.datasets import TEXTURE_CLASSES, add_defects, load_textures, textures
 
-NAMES = ("brick", "grass", "gravel")
+NAMES = ("brick", "grass", "gravel", "immunohistochemistry")
 
 
 def images(n=12, shape=(48, 40, 1)):

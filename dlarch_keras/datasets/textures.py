@@ -1,4 +1,4 @@
-"""Surfaces: crops of three photographs of textures, whole and with generated defects. Datasheet: `data/textures.md`."""
+"""Surfaces: crops of four photographs of textures, whole and with generated defects. Datasheet: `data/textures.md`."""
 
 import itertools
 import numbers
@@ -12,7 +12,7 @@ from dlarch_keras.datasets.photographs import read_photograph
 from ..core import validation
 
 TEXTURE_CLASSES = ("normal", "scratches", "thread", "stain", "hole", "grain")
-PHOTOGRAPHS = ("brick", "grass", "gravel")
+PHOTOGRAPHS = ("brick", "grass", "gravel", "immunohistochemistry")
 # Rows of the 512. The test band lies between the training bands, because the brick wall is seen in perspective, and
 # no test pixel is within 16 pixels of a training one.
 TRAIN_BANDS = (slice(0, 160), slice(352, 512))
@@ -27,7 +27,8 @@ def load_textures(name="brick", size=64, contrast=CONTRAST, seed=0):
     """Load one surface: normal images to train on, and normal and defective ones to test on.
 
     Args:
-        name: `"brick"`, `"grass"` or `"gravel"`, the photographs that come with scikit-image.
+        name: `"brick"`, `"grass"`, `"gravel"` or `"immunohistochemistry"`, a stained tissue: photographs that come with
+            scikit-image. Nothing was ever tuned on the last.
         size: height and width of the images in pixels, one number or two; at least 32, at most 160 by 512.
         contrast: how far the pixels of a defect go towards what is drawn there, in (0, 1]. The same seed gives the same
             images and defects at every contrast.
