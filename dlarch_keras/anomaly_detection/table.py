@@ -95,7 +95,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         hidden_units=(64,),
         noise=0.7,
         trim=0.15,
-        neighbours=5,
+        neighbours=3,
         contamination=0.05,
         validation_fraction=0.1,
         steps=1000,
