@@ -116,8 +116,10 @@ def reference():
     return {"offered": offered, "ours": ours, "public": dlarch_keras.__all__}
 
 
-def literal_blocks(app, what, name, obj, options, lines):
-    """Docstrings indent code and formulas without reStructuredText's `::`."""
+def tidy_docstring(app, what, name, obj, options, lines):
+    """Docstrings indent code and formulas without reStructuredText's `::`, and a constant's is its type's."""
+    if what == "data":
+        lines.clear()
     for i in range(len(lines) - 1, 1, -1):
         if lines[i].startswith("    ") and not lines[i - 1] and re.match(r"\S", lines[i - 2]):
             lines[i:i] = ["::", ""]
@@ -159,6 +161,6 @@ def setup(app):
     for path in (KATEX / "katex.min.css", *KATEX.glob("fonts/*.woff2")):
         shutil.copy(path, STATIC / "katex" / path.relative_to(KATEX))
     app.srcdir, app.doctreedir = BOOK, DOCTREES
-    app.connect("autodoc-process-docstring", literal_blocks, priority=100)  # before napoleon
+    app.connect("autodoc-process-docstring", tidy_docstring, priority=100)  # before napoleon
     app.connect("autodoc-process-signature", constructor_signature)
     app.connect("build-finished", restore_notebooks)
