@@ -39,14 +39,18 @@ def code_page(path):
 
 def in_the_book(page, link):
     """Where a page's link leads in the book: to a page, to a file shown as a page of its own, to a folder on GitHub."""
-    target = (page.parent / link.partition("#")[0]).resolve()
-    if target in PAGES or not target.exists():  # Sphinx warns of what does not exist
-        return "/index.md" if target == ROOT / "README.md" else link
+    path, hash_, anchor = link.partition("#")
+    target = (page.parent / path).resolve()
+    if not target.exists():
+        return link  # Sphinx warns of it
+    if target == ROOT / "README.md":
+        return f"/index.md{hash_}{anchor}"
     if target / "README.md" in PAGES:
-        return f"{link}/README.md"
-    if target.is_dir():
-        return f"https://github.com/{REPOSITORY}/tree/main/{target.relative_to(ROOT).as_posix()}"
-    return f"/{code_page(target)}"
+        target /= "README.md"
+    name = target.relative_to(ROOT).as_posix()
+    if target in PAGES:
+        return f"/{name}{hash_}{anchor}"
+    return f"https://github.com/{REPOSITORY}/tree/main/{name}" if target.is_dir() else f"/{code_page(target)}"
 
 
 def rewritten(page, text):
