@@ -184,7 +184,7 @@ def euclidean(a, b):
 
 
 def all_to_all(vectors):
-    """Euclidean distances of all rows to all, `(n, d)` → `(n, n)`, by |a|² + |b|² - 2 a·b: no array of n² d numbers.
+    """Euclidean distances of all rows to all, `(n, d)` → `(n, n)`, by `|a|² + |b|² - 2 a·b`: no array of n² d numbers.
 
     Rounding limits it: distances below a thousandth of the rows' lengths are noise.
     """

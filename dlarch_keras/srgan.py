@@ -86,7 +86,7 @@ class SRGAN(Model):
         return cross_entropy(1.0, logits), self.content_loss(large, fake), fake
 
     def content_loss(self, large, fake):
-        """`pixel_weight` · mean |large - fake| + mean (features of large - features of fake)²: a scalar."""
+        """`pixel_weight · mean |large - fake| + mean (features of large - features of fake)²`: a scalar."""
         large, fake = ops.cast(large, "float32"), ops.cast(fake, "float32")
         loss = self.pixel_weight * ops.mean(ops.abs(large - fake))
         if self.features is None:

@@ -107,7 +107,7 @@ class Door:
         """Return `x` and `y` as arrays that can be trained on, or raise a `ValueError` that names the argument.
 
         Override it. It is called with whole arrays by `fit` and its like, with the first batch of a stream, and, inside
-        a step, with `keras.KerasTensor`s, which have a shape and a dtype only, for the form of every batch.
+        a step, with `keras.KerasTensor` objects, which have a shape and a dtype only, for the form of every batch.
         """
         return x, y
 
@@ -118,7 +118,7 @@ class Door:
         return list(self.check_data(*validation.pair("x", inputs)))
 
     def check_batch(self, x, y, sample_weight, training):
-        """Raise a `ValueError` unless a batch of this form will do. Called within a step, with `keras.KerasTensor`s."""
+        """Raise a `ValueError` unless a batch of this form will do. Within a step: `keras.KerasTensor` objects."""
         self._check_target_and_weights(y, sample_weight)
         self.check_data(x, y)
         if training:

@@ -18,7 +18,7 @@ from ..core import validation
 def frechet_distance(features, reference):
     """Fréchet distance of the normal distributions fitted to two sets of features (Heusel et al. 2017).
 
-    |m₁ - m₂|² + tr(C₁ + C₂ - 2 (C₁ C₂)^½). It shrinks as the sets grow, so use as many examples each time.
+    `|m₁ - m₂|² + tr(C₁ + C₂ - 2 (C₁ C₂)^½)`. It shrinks as the sets grow, so use as many examples each time.
 
     Args:
         features: `(n, d)`, two rows or more.
