@@ -65,9 +65,9 @@ def choose(_, results):
     path = results / "anomaly_settings.csv"
     measured = pd.read_csv(path)
     measured = measured[measured["method"] != CHOSEN]
-    baselines = pd.read_csv(results / "anomaly_detection.csv")
-    baselines = by_table(baselines[baselines["method"].isin(set(METHODS) - {"detector"})])
     table = by_table(measured[~measured["method"].str.contains("distance")])
+    baselines = pd.read_csv(runner.RESULTS / "anomaly_detection.csv")
+    baselines = by_table(baselines[baselines["method"].isin(set(METHODS) - {"detector"})])[table.columns]
     chosen = []
     for name in table.columns.levels[1]:
         method = best(table.drop(columns=name, level=1), baselines.drop(columns=name, level=1))

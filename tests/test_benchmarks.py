@@ -442,6 +442,7 @@ def test_what_is_named_runs_with_the_options_in_a_process_of_its_own(monkeypatch
 
 NEEDS = {
     "anomaly_detection": ("adbench", "nsl-kdd"),
+    "anomaly_settings": ("adbench",),
     "one_shot": ("omniglot",),
     "pix2pix": ("bsds500",),
     "srgan": ("bsds500", "set5"),
